@@ -1,0 +1,96 @@
+"""The two labelled 10 m areas, Porto Alegre and Riverside, as scenes, training tiles and test labels.
+
+Labels are readings of the same 10 m pictures by one interpreter, not ground truth; the test polygons were drawn
+before the labels and independently of them. Training never sees the polygons or the labels of tile rows 5 and 6.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.features import rasterize
+from rasterio.windows import Window
+
+from rsfuse.legend import LEGENDS, NODATA
+from rsfuse.raster.scene import Bands, Scene
+from rsfuse.tasks.tile import TileSettings, tile
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+LEGEND = LEGENDS["sentinel-5"]
+TILE = 512
+
+
+@dataclass(frozen=True)
+class Area:
+    """A labelled area.
+
+    Args:
+        optical, sar, labels: its rasters.
+        bands: which of their bands.
+        train: window that training may see.
+    """
+
+    name: str
+    optical: Path
+    sar: Path
+    labels: Path
+    bands: Bands
+    train: Window
+
+
+PORTO_ALEGRE = Area(
+    "porto-alegre",
+    DATA / "porto_alegre" / "s2_rgb_preflood.tif",
+    DATA / "porto_alegre" / "s1_vv_vh_preflood.tif",
+    DATA / "porto_alegre" / "labels_preflood.tif",
+    Bands(None, (2,)),
+    Window(0, 0, 3 * TILE, 5 * TILE),  # tile columns 0-2, tile rows 0-4
+)
+RIVERSIDE = Area(
+    "riverside",
+    DATA / "riverside" / "optical.tif",
+    DATA / "riverside" / "sar.tif",
+    DATA / "riverside" / "labels.tif",
+    Bands(),
+    Window(0, 0, 4 * TILE, 4 * TILE),
+)
+AREAS = (PORTO_ALEGRE, RIVERSIDE)
+
+
+def cut(area: Area, folder: Path) -> Path:
+    """Training tiles of an area, its last row of tiles for validation, under `folder`; cut once."""
+    target = folder / area.name
+    if not (target / "tiles.json").is_file():
+        settings = TileSettings(size=TILE, window=area.train, val=0.2, overwrite=True)
+        with Scene(area.optical, area.sar, bands=area.bands) as scene:
+            tile(scene, area.labels, LEGEND, target, settings)
+    return target
+
+
+def test_labels(folder: Path) -> dict[str, Path]:
+    """Label rasters on the areas' grids, 255 where nothing is to be tested; written under `folder` once.
+
+    "polygons": the test polygons of Porto Alegre (tile rows 5-6 and tile column 3), drawn by hand;
+    "rows 5-6": the labels of Porto Alegre's tile rows 5 and 6; "riverside": all labels of Riverside.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(PORTO_ALEGRE.labels) as source:
+        profile, codes = source.profile, source.read(1)
+    shapes = json.loads((PORTO_ALEGRE.labels.parent / "test_polygons_preflood.geojson").read_text(encoding="utf-8"))
+    burned = rasterize(
+        [(each["geometry"], each["properties"]["class"]) for each in shapes["features"]],
+        out_shape=codes.shape,
+        fill=NODATA,
+        dtype=np.uint8,
+    )  # the polygons are in pixels of this grid, so no transform
+    lower = codes.copy()
+    lower[: 5 * TILE] = NODATA
+    paths = {"polygons": folder / "polygons.tif", "rows 5-6": folder / "rows_5_6.tif"}
+    for path, labels in zip(paths.values(), (burned, lower), strict=True):
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(labels, 1)
+    return {**paths, "riverside": RIVERSIDE.labels}

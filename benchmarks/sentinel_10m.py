@@ -1,0 +1,74 @@
+"""PAD on the 10 m areas: fused against one sensor, one city against the other, several seeds.
+
+Run: python -m benchmarks.sentinel_10m --out FOLDER [--runs PATTERN ...] [--seeds 0 1 2]
+Writes FOLDER/<run>/ (the bundle) and FOLDER/<run>/scores.json; runs that have scores are not repeated.
+A run is SENSORS_AREAS_SEED, such as both_all_0, optical_all_2, both_porto-alegre_0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+import json
+from itertools import product
+from pathlib import Path
+
+from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, Area, cut, test_labels
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.recipe import load_recipe
+from rsfuse.raster.scene import Scene
+from rsfuse.tasks.evaluate import evaluate_map
+from rsfuse.tasks.predict import PredictSettings, predict
+from rsfuse.tasks.train import train
+
+RECIPE = "pad_sentinel-10m"
+TRAINED_ON = {"all": AREAS, "porto-alegre": (PORTO_ALEGRE,), "riverside": (RIVERSIDE,)}
+
+
+def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) -> dict[str, object]:
+    """Train one run and judge it on every test area that it has not seen."""
+    sensors, trained_on, seed = name.split("_")
+    areas = TRAINED_ON[trained_on]
+    recipe = load_recipe(RECIPE, [*settings, f"inputs.sensors={sensors}", f"training.seed={seed}"])
+    report = train(recipe, [cut(area, folder / "tiles") for area in areas], folder / name, overwrite=True)
+    predictor = Predictor(Bundle.open(folder / name))
+    scores: dict[str, object] = {"seconds": round(report.seconds), "step": report.step, "validation_miou": report.miou}
+    maps = {area.name: mapped(area, predictor, folder / name) for area in AREAS}
+    for test, labels in tests.items():
+        if not (test == "riverside" and RIVERSIDE in areas):
+            judged = evaluate_map(
+                maps["riverside" if test == "riverside" else "porto-alegre"], labels, LEGEND
+            ).to_dict()
+            iou = {each["name"]: each["iou"] for each in judged["classes"]}
+            scores[test] = {"oa": judged["oa"], "miou": judged["miou"], "iou": iou}
+    return scores
+
+
+def mapped(area: Area, predictor: Predictor, folder: Path) -> Path:
+    """The map of an area."""
+    target = folder / f"{area.name}.tif"
+    with Scene(area.optical, area.sar, bands=area.bands) as scene:
+        predict(scene, predictor, target, PredictSettings(overwrite=True))
+    return target
+
+
+def main() -> None:
+    """Do the runs that match."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--runs", nargs="*", default=["*"])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--set", nargs="*", default=[], dest="settings")
+    options = parser.parse_args()
+    tests = test_labels(options.out / "labels")
+    for trained_on, seed, sensors in product(TRAINED_ON, options.seeds, ("both", "optical", "sar")):
+        name, done = f"{sensors}_{trained_on}_{seed}", options.out / f"{sensors}_{trained_on}_{seed}" / "scores.json"
+        if any(fnmatch.fnmatch(name, pattern) for pattern in options.runs) and not done.is_file():
+            scores = run(name, options.out, tests, options.settings)
+            done.write_text(json.dumps(scores, indent=2), encoding="utf-8")
+            print(name, json.dumps(scores), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Networks that fuse optical and SAR images. They know tensors, and nothing of files or coordinates.
+
+`network_names` answers without loading torch; the networks load when one is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rsfuse_models.contract import FusionNetwork, TrainingOutput
+
+    NETWORKS: dict[str, type[FusionNetwork]]
+
+__all__ = ["NETWORKS", "FusionNetwork", "TrainingOutput", "create_network", "network_names"]
+
+_HOMES = {"pad": ("rsfuse_models.pad", "PAD")}
+_CONTRACT = ("FusionNetwork", "TrainingOutput")
+
+
+def network_names() -> tuple[str, ...]:
+    """Names that `create_network` knows, sorted."""
+    return tuple(sorted(_HOMES))
+
+
+def create_network(name: str, **options: Any) -> FusionNetwork:
+    """Build a network with fresh weights.
+
+    Args:
+        name: one of `network_names`.
+        options: the keyword arguments of its constructor, which are its recipe schema.
+
+    Raises:
+        ValueError: if no network has this name, or an option has a value that cannot be.
+    """
+    if name not in _HOMES:
+        raise ValueError(f"no network is called {name!r}; choose one of {', '.join(network_names())}")
+    return _load(name)(**options)
+
+
+def _load(name: str) -> type[FusionNetwork]:
+    home, class_name = _HOMES[name]
+    network: type[FusionNetwork] = getattr(import_module(home), class_name)
+    return network
+
+
+def __getattr__(attribute: str) -> Any:
+    """Load what needs torch on first use (PEP 562)."""
+    if attribute == "NETWORKS":
+        return {name: _load(name) for name in network_names()}
+    if attribute in _CONTRACT:
+        return getattr(import_module("rsfuse_models.contract"), attribute)
+    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

@@ -1,0 +1,1 @@
+"""Bricks that networks share, one idea per file."""

@@ -1,0 +1,107 @@
+"""Feature encoders: any convolutional one that timm knows, for any number of channels, cut to the stages in use."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import timm
+import torch
+from timm.layers import LayerNorm2d
+from torch import Tensor, nn
+
+from rsfuse_models.layers.imagenet import load_lite0
+
+Pretrained = Literal["none", "imagenet-lite0"]
+
+
+class Encoder(nn.Module):
+    """One branch: maps of chosen stages, each normalised over its channels place by place.
+
+    ConvNeXt leaves its stages unnormalised, and the published network adds a LayerNorm to each; here every encoder gets
+    one, because what follows compares the amplitudes of two of them.
+
+    Args:
+        name: an encoder of timm that offers `features_only` in NCHW.
+        channels_in: channels of the image; the first convolution has as many.
+        stages: places in timm's `feature_info`, ascending; None for the four at strides 4, 8, 16 and 32.
+        drop_path: chance of the last residual branch to be skipped in training, rising to it from 0 over the depth.
+        pretrained: "imagenet-lite0" starts `tf_efficientnet_lite0` from ImageNet; "none" from chance.
+
+    Attributes:
+        channels: of each stage in use.
+        strides: of each stage in use, input pixels per place.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        channels_in: int,
+        *,
+        stages: tuple[int, ...] | None = None,
+        drop_path: float = 0.0,
+        pretrained: Pretrained = "none",
+    ) -> None:
+        super().__init__()
+        levels = feature_levels(name)
+        stages = choose_stages(name, levels, stages)
+        self.trunk = _cut(
+            timm.create_model(
+                name,
+                features_only=True,
+                pretrained=False,
+                in_chans=channels_in,
+                out_indices=stages,
+                **({"drop_path_rate": drop_path} if drop_path else {}),  # not every encoder knows the option
+            )
+        )
+        if pretrained == "imagenet-lite0":
+            load_lite0(self.trunk, name)
+        self.channels = tuple(levels[stage][0] for stage in stages)
+        self.strides = tuple(levels[stage][1] for stage in stages)
+        self.norms = nn.ModuleList(LayerNorm2d(count) for count in self.channels)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """(B, C, H, W) to one (B, C_i, H / stride_i, W / stride_i) per stage in use, finest first."""
+        return [norm(features) for norm, features in zip(self.norms, self.trunk(image), strict=True)]
+
+
+def feature_levels(name: str) -> list[tuple[int, int]]:
+    """Channels and stride of each feature level of a timm encoder, finest first.
+
+    Raises:
+        ValueError: if timm has no such encoder, or it gives no maps in NCHW.
+    """
+    try:
+        with torch.device("meta"):  # the numbers alone, no weights
+            trunk = timm.create_model(name, features_only=True, pretrained=False)
+    except RuntimeError as error:
+        raise ValueError(f"timm has no feature encoder {name!r}: {error}") from error
+    if getattr(trunk, "output_fmt", "NCHW") != "NCHW":
+        raise ValueError(f"encoder {name!r} gives maps in {trunk.output_fmt.value}; choose one that gives NCHW")
+    return [(level["num_chs"], level["reduction"]) for level in trunk.feature_info.info]
+
+
+def choose_stages(name: str, levels: list[tuple[int, int]], stages: tuple[int, ...] | None) -> tuple[int, ...]:
+    """Check the stages asked for, or find the four at strides 4, 8, 16 and 32.
+
+    Raises:
+        ValueError: if they are not in the encoder, not ascending or none at all.
+    """
+    strides = [stride for _, stride in levels]
+    if stages is None:
+        if not {4, 8, 16, 32} <= set(strides):
+            raise ValueError(f"encoder {name!r} has strides {strides}, not 4, 8, 16, 32; name its stages")
+        return tuple(strides.index(stride) for stride in (4, 8, 16, 32))
+    stages = tuple(stages)
+    if not stages or list(stages) != sorted(set(stages)) or not 0 <= stages[0] <= stages[-1] < len(levels):
+        raise ValueError(f"stages {list(stages)} must ascend and lie in 0 ... {len(levels) - 1} (strides {strides})")
+    return stages
+
+
+def _cut(trunk: nn.Module) -> nn.Module:
+    """Drop blocks after the last stage in use; timm cuts most encoders by itself, the EfficientNet family not."""
+    blocks = getattr(trunk, "blocks", None)
+    if isinstance(blocks, nn.Sequential):
+        last = trunk.feature_info.module_name()[-1]
+        trunk.blocks = blocks[: int(last.split(".")[1]) + 1]
+    return trunk

@@ -1,0 +1,83 @@
+"""Options, spelt once: the same name means the same, and reads the same in --help, in every command.
+
+| option                            | in                              |
+|-----------------------------------|---------------------------------|
+| --sar, --optical-bands, --sar-bands | tile, predict                 |
+| --out/-o                          | tile, train, predict, demo      |
+| --bundle                          | predict, eval                   |
+| --device, --batch-size            | train, predict, eval, demo      |
+| --legend                          | tile, eval                      |
+| --overwrite                       | tile, train, predict, demo      |
+| --json, -q, -v                    | all                             |
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rsfuse.cli import show
+
+
+def parse_bands(text: str) -> tuple[int, ...]:
+    """Band numbers of "3,2,1"."""
+    try:
+        bands = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not like 3,2,1") from None
+    if min(bands) < 1:
+        raise typer.BadParameter("bands are counted from 1")
+    return bands
+
+
+Optical = Annotated[Path, typer.Argument(help="Optical raster: anything GDAL reads, any bands.", show_default=False)]
+Sar = Annotated[
+    Path | None,
+    typer.Option(
+        "--sar", help="SAR raster of the same place; warped on the fly if its grid differs.", show_default=False
+    ),
+]
+OpticalBands = Annotated[
+    tuple[int, ...] | None,
+    typer.Option(
+        "--optical-bands",
+        parser=parse_bands,
+        metavar="N,N,...",
+        help="Bands of the optical raster to use, in order; counted from 1.",
+        show_default="all",
+    ),
+]
+SarBands = Annotated[
+    tuple[int, ...] | None,
+    typer.Option(
+        "--sar-bands",
+        parser=parse_bands,
+        metavar="N,N,...",
+        help="Bands of the SAR raster to use, in order; counted from 1.",
+        show_default="all",
+    ),
+]
+LegendName = Annotated[
+    str | None,
+    typer.Option(
+        "--legend",
+        help="What the codes mean: whu-opt-sar, sentinel-5, or a YAML file with classes.",
+        show_default=False,
+    ),
+]
+BundleName = Annotated[
+    str, typer.Option("--bundle", help="Trained bundle: a name that `rsfuse bundles` lists, or a folder.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Patches that go through the network together.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there already.")]
+Json = Annotated[
+    bool,
+    typer.Option("--json", help="Print one JSON document on standard output, everything else on standard error."),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", callback=show.set_quiet, help="Say nothing but warnings and errors.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", callback=show.set_verbose, help="Say more.")]

@@ -1,0 +1,34 @@
+"""`rsfuse recipes`: what ships, and what stands in it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from rsfuse.cli import options, show
+
+
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="Recipe to print, as a start for your own.", show_default=False)
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """List the recipes that ship, or print one."""
+    from rsfuse.learn.recipe import find_recipe, load_recipe, read_recipe_text, recipe_names
+
+    if as_json:
+        names = [find_recipe(name).stem] if name else recipe_names()
+        show.document({each: load_recipe(each).model_dump(mode="json") for each in names})
+    elif name:
+        show.line(read_recipe_text(name))
+    else:
+        loaded = [(each, load_recipe(each)) for each in recipe_names()]
+        show.table(
+            "recipes",
+            ("name", "network", "what for"),
+            [(each, recipe.network["name"], recipe.description) for each, recipe in loaded],
+        )

@@ -1,0 +1,152 @@
+"""The only place that prints: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.table import Table
+
+from rsfuse.errors import RsfuseError
+
+_PLAIN_EVERY_S = 10.0
+"""Between two lines of progress where there is no terminal."""
+
+
+class _State:
+    """How loud to be; set once by the options of the command that runs."""
+
+    quiet = False
+
+
+def _out() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _err() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def set_quiet(quiet: bool) -> bool:
+    """Callback of --quiet."""
+    _State.quiet = quiet
+    return quiet
+
+
+def set_verbose(verbose: bool) -> bool:
+    """Callback of --verbose; sends the warnings of every module to standard error."""
+    log = logging.getLogger("rsfuse")
+    log.handlers = [RichHandler(console=_err(), show_time=False, show_path=False)]
+    log.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    return verbose
+
+
+def line(text: str) -> None:
+    """A line of the result."""
+    _out().print(escape(text))
+
+
+def note(text: str) -> None:
+    """A line about what is going on."""
+    if not _State.quiet:
+        _err().print(escape(text))
+
+
+def error(mistake: RsfuseError) -> None:
+    """What is wrong, and on a line of its own what to do."""
+    _err().print(f"[bold red]error:[/] {escape(str(mistake))}")
+    if mistake.hint:
+        _err().print(f"[bold]hint:[/] {escape(mistake.hint)}")
+
+
+def document(data: Mapping[str, Any]) -> None:
+    """One JSON document."""
+    typer.echo(json.dumps(data, indent=2, default=str))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table of the result; numbers to the right, floats to four places."""
+    drawn = Table(title=title, title_justify="left")
+    for column in columns:
+        drawn.add_column(column)
+    for number, column in enumerate(drawn.columns):
+        if rows and all(isinstance(row[number], int | float) for row in rows):
+            column.justify = "right"
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    _out().print(drawn)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:.4f}"
+    return escape(f"{value:,}" if isinstance(value, int) else str(value))
+
+
+@contextmanager
+def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left on a terminal, a line now and then elsewhere.
+
+    Args:
+        what: what is being done.
+        unit: what is counted, in the plural.
+    """
+    console = _err()
+    if _State.quiet:
+        yield lambda done, total: None
+    elif console.is_terminal:
+        with _bar(console, unit) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+    else:
+        yield _plain(what, unit)
+
+
+def training_callbacks() -> list[Any]:
+    """A progress bar for Lightning, where there is a terminal to draw it on; lines now and then elsewhere."""
+    from rsfuse.cli.training_progress import TrainingLines, training_bar
+
+    if _State.quiet:
+        return []
+    return [training_bar()] if _err().is_terminal else [TrainingLines()]
+
+
+def _bar(console: Console, unit: str) -> Any:
+    from rich import progress as rich
+
+    class Rate(rich.ProgressColumn):
+        def render(self, task: rich.Task) -> str:
+            return f"{task.speed:.1f} {unit}/s" if task.speed else ""
+
+    return rich.Progress(
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        Rate(),
+        rich.TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _plain(what: str, unit: str) -> Callable[[int, int], None]:
+    start = told = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if done < total and now - told < _PLAIN_EVERY_S:
+            return
+        told = now
+        spent = max(now - start, 1e-9)
+        left = spent / max(done, 1) * (total - done)
+        note(f"{what}: {done} of {total} {unit}, {done / spent:.1f} a second, {left:.0f} s left")
+
+    return tell

@@ -1,0 +1,32 @@
+"""How training is shown: Lightning's Rich bar on a terminal, a line for each validation elsewhere."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from lightning.pytorch.callbacks import Callback, RichProgressBar
+
+from rsfuse.cli import show
+
+
+def training_bar() -> RichProgressBar:
+    """Loss, validation scores, rate and time left, on standard error."""
+    return RichProgressBar(console_kwargs={"stderr": True})
+
+
+class TrainingLines(Callback):
+    """One line after each validation: step, loss, scores, time left."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        """Say how far it is."""
+        spent = time.monotonic() - self._start
+        left = spent / max(trainer.global_step, 1) * (trainer.max_steps - trainer.global_step)
+        metrics = trainer.callback_metrics
+        scores = ", ".join(
+            f"{name} {float(metrics[name]):.4f}" for name in ("loss", "val/miou", "val/oa") if name in metrics
+        )
+        show.note(f"step {trainer.global_step} of {trainer.max_steps}: {scores}; {left:.0f} s left")

@@ -1,0 +1,92 @@
+"""Plan: which patches of a raster are read, and which pixels each of them answers for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rasterio.windows import Window
+
+from rsfuse.errors import SceneError
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A tile-sized part of a raster in flight.
+
+    Args:
+        read: the pixels the network sees; always the plan's full size, so it may hang over the lower or right edge.
+        keep: the pixels this patch answers for where patches are cropped; inside the raster, and no two overlap.
+    """
+
+    read: Window
+    keep: Window
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The covering of a raster by patches: integers only, made before anything is read.
+
+    Args:
+        shape: (height, width) of the raster.
+        size: (height, width) of every patch.
+        tops: first row of each row of patches, ascending.
+        lefts: first column of each column of patches, ascending.
+    """
+
+    shape: tuple[int, int]
+    size: tuple[int, int]
+    tops: tuple[int, ...]
+    lefts: tuple[int, ...]
+
+    @classmethod
+    def sliding(cls, height: int, width: int, *, size: int, halo: int = 0) -> Plan:
+        """Square patches that overlap by twice the halo, as few as can cover the raster.
+
+        The last patch of a row is moved back so that it ends with the raster: nothing is padded unless the raster
+        is smaller than one patch.
+
+        Raises:
+            SceneError: if nothing of a patch is left between its two halos.
+        """
+        step = size - 2 * halo
+        if step <= 0 or halo < 0:
+            raise SceneError(
+                f"patches of {size} px with a halo of {halo} px on each side leave {step} px between the halos",
+                hint=f"choose a halo between 0 and {(size - 1) // 2}",
+            )
+        return cls((height, width), (size, size), _starts(height, size, step), _starts(width, size, step))
+
+    @classmethod
+    def whole(cls, height: int, width: int, *, multiple: int = 1) -> Plan:
+        """One patch that sees everything, its sides rounded up to a multiple."""
+        padded = math.ceil(height / multiple) * multiple, math.ceil(width / multiple) * multiple
+        return cls((height, width), padded, (0,), (0,))
+
+    def __len__(self) -> int:
+        return len(self.tops) * len(self.lefts)
+
+    def __iter__(self) -> Iterator[Patch]:
+        """Patches from left to right, row of patches by row of patches."""
+        rows = _keeps(self.tops, self.size[0], self.shape[0])
+        columns = _keeps(self.lefts, self.size[1], self.shape[1])
+        for top, (first_row, last_row) in zip(self.tops, rows, strict=True):
+            for left, (first_column, last_column) in zip(self.lefts, columns, strict=True):
+                yield Patch(
+                    read=Window(left, top, self.size[1], self.size[0]),
+                    keep=Window(first_column, first_row, last_column - first_column, last_row - first_row),
+                )
+
+
+def _starts(length: int, size: int, step: int) -> tuple[int, ...]:
+    """Where the ceil((length - size) / step) + 1 patches along one axis begin."""
+    last = max(length - size, 0)
+    return (*range(0, last, step), last)
+
+
+def _keeps(starts: tuple[int, ...], size: int, length: int) -> list[tuple[int, int]]:
+    """Where each patch along one axis answers, (first, past the last): neighbours meet halfway through their overlap."""
+    ends = [start + size for start in starts]
+    borders = [(begin + end) // 2 for begin, end in zip(starts[1:], ends, strict=False)]
+    return list(zip([0, *borders], [*borders, length], strict=True))

@@ -1,0 +1,1 @@
+"""Second floor: where tensors and files meet. Recipes, bundles, training samples, fitting and prediction."""

@@ -1,0 +1,94 @@
+"""Augmentation: what is varied at random, so that a network holds on scenes it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rsfuse.learn.recipe import Augmentation
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training example: scaled optical (C, h, w), scaled SAR (S, h, w), label indices (h, w), 255 for none."""
+
+    optical: Tensor
+    sar: Tensor
+    labels: Tensor
+
+
+class Augment:
+    """Varies one example after another as a recipe says.
+
+    Args:
+        recipe: what to vary and how far.
+        random: the source of all chance.
+    """
+
+    def __init__(self, recipe: Augmentation, random: torch.Generator) -> None:
+        self._recipe, self._random = recipe, random
+
+    def __call__(self, example: Example) -> Example:
+        """A varied copy; the sides of the example stay."""
+        recipe = self._recipe
+        if recipe.flips:
+            example = self._turn(example)
+        optical = self._radiometry(example.optical, recipe.optical_gain, recipe.optical_offset, recipe.optical_gamma)
+        sar = self._shift(example.sar, recipe.shift_px)
+        sar = self._speckle(self._radiometry(sar, recipe.sar_gain, recipe.sar_offset, recipe.sar_gamma))
+        return replace(self._drop(replace(example, optical=optical, sar=sar)), labels=example.labels)
+
+    def zoom(self) -> float:
+        """How much larger than life the next example is to be shown."""
+        reach = torch.log1p(torch.tensor(self._recipe.zoom)).item()
+        return float(torch.exp(torch.tensor(self._between(-reach, reach))))
+
+    def _between(self, low: float, high: float) -> float:
+        return low + (high - low) * torch.rand((), generator=self._random).item()
+
+    def _turn(self, example: Example) -> Example:
+        """One of the eight ways to lay a square on itself."""
+        turns = int(self._between(0, 4))
+        mirrored = self._between(0, 1) < 0.5
+
+        def lay(image: Tensor) -> Tensor:
+            turned = torch.rot90(image, turns, (-2, -1))
+            return turned.flip(-1) if mirrored else turned
+
+        return Example(lay(example.optical), lay(example.sar), lay(example.labels))
+
+    def _radiometry(self, image: Tensor, gain: float, offset: float, gamma: float) -> Tensor:
+        """Another sensor, haze, hour: gain and offset for each band, one gamma for all, on the part that has data."""
+        bands = (len(image), 1, 1)
+        gains = torch.exp(gain * torch.randn(bands, generator=self._random))
+        offsets = offset * torch.randn(bands, generator=self._random)
+        power = (1 + gamma) ** self._between(-1, 1)
+        unit = (image + 1) / 2  # the scene's percentiles at 0 and 1
+        bent = torch.sign(unit) * unit.abs() ** power
+        return torch.where(image == 0, image, (2 * bent - 1) * gains + offsets)  # 0: no data
+
+    def _shift(self, image: Tensor, reach: int) -> Tensor:
+        right, down = (round(self._between(-reach, reach)) for _ in range(2))
+        padded = functional.pad(image[None], (reach, reach, reach, reach), mode="replicate")[0]
+        height, width = image.shape[-2:]
+        return padded[:, reach - down : reach - down + height, reach - right : reach - right + width]
+
+    def _speckle(self, sar: Tensor) -> Tensor:
+        spread = self._between(0, self._recipe.speckle)
+        if spread < 0.01:
+            return sar
+        shape = torch.full_like(sar, spread**-2)
+        noise = torch._standard_gamma(shape, generator=self._random) / shape
+        return torch.where(sar == 0, sar, (sar + 1) * noise - 1)
+
+    def _drop(self, example: Example) -> Example:
+        """Now and then a sensor is missing, never both."""
+        chance = self._between(0, 1)
+        if chance < self._recipe.drop_optical:
+            return replace(example, optical=torch.zeros_like(example.optical))
+        if chance > 1 - self._recipe.drop_sar:
+            return replace(example, sar=torch.zeros_like(example.sar))
+        return example

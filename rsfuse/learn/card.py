@@ -1,0 +1,35 @@
+"""The card of a bundle: what a person should know before trusting its maps."""
+
+from __future__ import annotations
+
+from rsfuse.learn.bundle import BundleManifest
+from rsfuse.legend import Legend
+
+
+def bundle_card(name: str, manifest: BundleManifest) -> str:
+    """Markdown that says what goes in, what comes out, what it learnt from and how well."""
+    inputs, legend = manifest.inputs, Legend.from_dict(manifest.legend)
+    scores = ", ".join(f"{key} {value:.4f}" for key, value in manifest.scores.items())
+    classes = "\n".join(f"| {each.code} | {each.name} |" for each in legend)
+    return f"""# {name}
+
+{manifest.description.strip()}
+
+| | |
+|---|---|
+| network | {manifest.network["name"]} |
+| optical bands | {", ".join(inputs.optical)} |
+| SAR bands | {", ".join(inputs.sar)} |
+| sensors used | {inputs.sensors} |
+| scaling | {inputs.scaling.kind}, {inputs.scaling.low} to {inputs.scaling.high} % |
+| ground sample distance | {manifest.gsd_m:g} m |
+| patch | {manifest.patch.size} px, halo {manifest.patch.halo} px |
+| trained on | {", ".join(manifest.trained_on)} |
+| validation tiles of the same scenes | {scores} |
+
+| code | class |
+|---|---|
+{classes}
+
+The scores above are of tiles that chose the weights: they are not a test. They compare with the labels, whatever those are.
+"""

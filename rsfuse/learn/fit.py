@@ -1,0 +1,209 @@
+"""Fitting: from a recipe and tiles to a bundle, on Lightning."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import lightning as pl
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from rsfuse.errors import TileSetError
+from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize, build_network, save_bundle
+from rsfuse.learn.card import bundle_card
+from rsfuse.learn.losses import TrainingLoss
+from rsfuse.learn.recipe import Recipe, Training
+from rsfuse.learn.samples import Batch, Source, TrainingSamples, ValidationSamples, class_pixels, sources
+from rsfuse.metrics import Confusion
+from rsfuse.raster.statistics import SceneStatistics, merge_statistics
+from rsfuse.raster.tiles import TileSet
+
+CHECKPOINTS = "checkpoints"
+
+
+@dataclass(frozen=True)
+class FitMeans:
+    """What a run has to work with; nothing of it changes what is learnt.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        workers: processes that read and vary samples beside the training.
+        resume: go on from the last checkpoint in the output folder.
+        callbacks: Lightning callbacks, such as a progress bar.
+    """
+
+    device: str = "auto"
+    workers: int = 0
+    resume: bool = False
+    callbacks: Sequence[Callback] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What came out of a run: the bundle, where it was best on the validation tiles, how long it took."""
+
+    bundle: Bundle
+    step: int
+    miou: float
+    oa: float
+    seconds: float
+
+
+def fit(recipe: Recipe, tile_sets: Sequence[TileSet], folder: Path, means: FitMeans = FitMeans()) -> FitReport:
+    """Train a network as a recipe says, and leave a bundle of the weights with the best validation mIoU.
+
+    Raises:
+        TileSetError: if tiles are missing or do not fit the recipe or each other.
+    """
+    start = time.monotonic()
+    legend = tile_sets[0].legend
+    for other in tile_sets[1:]:
+        if other.legend.to_dict() != legend.to_dict():
+            raise TileSetError(
+                f"{tile_sets[0].folder} and {other.folder} have different legends ({legend}; {other.legend})",
+                hint="cut both with the same --legend",
+            )
+    tiles = FitTiles(recipe, tile_sets, means.workers)
+    pl.seed_everything(recipe.training.seed, verbose=False)
+    network = build_network(recipe.network, recipe.inputs, len(legend))
+    loss = TrainingLoss(recipe.loss, torch.from_numpy(class_pixels(tiles.training, legend).sum(0)))
+    fitting = Fitting(recipe.training, network, loss, len(legend))
+    best = ModelCheckpoint(folder / CHECKPOINTS, "best", monitor="val/miou", mode="max", save_last=True)
+    trainer = _trainer(recipe.training, folder, means, [best])
+    last = folder / CHECKPOINTS / "last.ckpt"
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # Lightning's advice on worker counts and log intervals is not the user's business
+        trainer.fit(fitting, datamodule=tiles, ckpt_path=str(last) if means.resume and last.is_file() else None)
+    kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+    scores = _kept_scores(kept)
+    manifest = BundleManifest(
+        description=recipe.description,
+        network=recipe.network,
+        inputs=recipe.inputs,
+        statistics=tiles.statistics,
+        legend=legend.to_dict(),
+        patch=PatchSize(size=recipe.training.crop, halo=recipe.training.halo),
+        gsd_m=round(sum(each.manifest.gsd_m for each in tile_sets) / len(tile_sets), 3),
+        trained_on=tuple(each.manifest.source.optical for each in tile_sets),
+        scores=scores,
+    )
+    weights = {name.removeprefix("network."): value for name, value in kept["state_dict"].items() if "network." in name}
+    bundle = save_bundle(folder, manifest, weights, storage=recipe.storage, card=bundle_card(folder.name, manifest))
+    return FitReport(bundle, int(kept["global_step"]), scores["miou"], scores["oa"], time.monotonic() - start)
+
+
+class FitTiles(pl.LightningDataModule):
+    """The tiles of a run as loaders; one epoch of Lightning's is one stretch between two validations."""
+
+    def __init__(self, recipe: Recipe, tile_sets: Sequence[TileSet], workers: int) -> None:
+        super().__init__()
+        fixed = recipe.inputs.scaling.kind == "fixed-percentiles"
+        self.statistics: SceneStatistics | None = (
+            merge_statistics([each.manifest.statistics for each in tile_sets]) if fixed else None
+        )
+        self.training: list[Source] = sources(recipe, tile_sets, "train", self.statistics)
+        self._validation = ValidationSamples(sources(recipe, tile_sets, "val", self.statistics), recipe.training.crop)
+        self._recipe, self._workers = recipe, workers
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """The next stretch."""
+        assert self.trainer is not None
+        return self._loader(TrainingSamples(self._recipe, self.training, self.trainer.current_epoch))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Every validation tile, once."""
+        return self._loader(self._validation)
+
+    def _loader(self, samples: TrainingSamples | ValidationSamples) -> DataLoader[Batch]:
+        return DataLoader(
+            samples, self._recipe.training.batch, num_workers=self._workers, pin_memory=torch.cuda.is_available()
+        )
+
+
+class Fitting(pl.LightningModule):
+    """A network in training: its loss, its optimiser, its score on the validation tiles."""
+
+    def __init__(self, recipe: Training, network: nn.Module, loss: TrainingLoss, classes: int) -> None:
+        super().__init__()
+        self.network, self.loss = network.to(memory_format=torch.channels_last), loss
+        self._recipe, self._classes = recipe, classes
+        self._confusion = Confusion.empty(classes)
+
+    def training_step(self, batch: Batch, number: int) -> Tensor:
+        """The loss of one batch."""
+        optical, sar, labels = batch
+        terms: dict[str, Tensor] = self.loss(self.network.forward_training(optical, sar), labels)  # type: ignore[operator]
+        self.log_dict({f"train/{name}": term for name, term in terms.items()}, prog_bar=False)
+        self.log("loss", terms["loss"].detach(), prog_bar=True, logger=False)
+        return terms["loss"]
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self._confusion = Confusion.empty(self._classes)
+
+    def validation_step(self, batch: Batch, number: int) -> None:
+        """Count one batch."""
+        optical, sar, labels = batch
+        mapped = self.network(optical, sar).argmax(1).byte()
+        self._confusion += Confusion.of(labels.byte().cpu().numpy(), mapped.cpu().numpy(), self._classes)
+
+    def on_validation_epoch_end(self) -> None:
+        """Score all batches together."""
+        self.log_dict({"val/miou": self._confusion.miou, "val/oa": self._confusion.oa}, prog_bar=True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the scores of these very weights beside them."""
+        checkpoint["scores"] = {"miou": self._confusion.miou, "oa": self._confusion.oa}
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; encoders at their own rate; linear warm-up, then a cosine to 0 over all steps."""
+        recipe = self._recipe
+        named = list(self.network.named_parameters())
+        groups = [
+            {"params": [weight for name, weight in named if "encoder" in name], "lr": recipe.lr * recipe.encoder_lr},
+            {"params": [weight for name, weight in named if "encoder" not in name]},
+        ]
+        optimiser = torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(recipe.steps - recipe.warmup, 1))
+        schedule: torch.optim.lr_scheduler.LRScheduler = cosine
+        if recipe.warmup:
+            rise = torch.optim.lr_scheduler.LinearLR(optimiser, 1e-3, total_iters=recipe.warmup)
+            schedule = torch.optim.lr_scheduler.SequentialLR(optimiser, [rise, cosine], [recipe.warmup])
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _trainer(recipe: Training, folder: Path, means: FitMeans, callbacks: list[Callback]) -> pl.Trainer:
+    if recipe.average:
+        callbacks = [*callbacks, EMAWeightAveraging(decay=recipe.average)]
+    kind, _, number = means.device.partition(":")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return pl.Trainer(
+        accelerator={"cuda": "gpu"}.get(kind, kind),
+        devices=[int(number)] if number else 1,
+        max_steps=recipe.steps,
+        reload_dataloaders_every_n_epochs=1,
+        gradient_clip_val=recipe.clip or None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=min(10, recipe.validate_every),
+        callbacks=[*means.callbacks, *callbacks],
+        logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(str(folder), "logs", "")],
+        enable_progress_bar=bool(means.callbacks),
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _kept_scores(checkpoint: dict[str, Any]) -> dict[str, float]:
+    return {name: round(float(value), 4) for name, value in checkpoint["scores"].items()}

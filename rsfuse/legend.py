@@ -1,0 +1,197 @@
+"""The legend of a map: which code means which class, and in which colour.
+
+A *code* is what stands in a raster (WHU-OPT-SAR counts 10, 20, ... 70); an *index* is what a network counts
+(0 to K-1, in the order of the legend). Only this file translates between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsfuse.errors import LegendMismatchError
+
+NODATA = 255
+"""Code of a map pixel without a class, and index of a label pixel that no loss and no metric counts."""
+
+Color = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class LandClass:
+    """One class of a legend: its code in rasters (0 to 254), its name, its colour (red, green, blue; 0 to 255)."""
+
+    code: int
+    name: str
+    color: Color
+
+
+@dataclass(frozen=True)
+class Legend:
+    """The classes of a map, in the order in which a network counts them.
+
+    Args:
+        classes: K classes with distinct codes.
+        unlabelled: codes in label rasters that mean "nobody said"; 255 always does.
+
+    Raises:
+        LegendMismatchError: if there is no class, or two share a code, or a code is out of range.
+    """
+
+    classes: tuple[LandClass, ...]
+    unlabelled: tuple[int, ...] = (NODATA,)
+
+    def __post_init__(self) -> None:
+        codes = [each.code for each in self.classes]
+        if not codes or len(set(codes)) != len(codes) or not all(0 <= code < NODATA for code in codes):
+            raise LegendMismatchError(
+                f"a legend needs distinct codes from 0 to {NODATA - 1}, these are {codes}",
+                hint="give every class a code of its own",
+            )
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def __iter__(self) -> Iterator[LandClass]:
+        return iter(self.classes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names in the order of the indices."""
+        return tuple(each.name for each in self.classes)
+
+    @property
+    def codes(self) -> tuple[int, ...]:
+        """Class codes in the order of the indices."""
+        return tuple(each.code for each in self.classes)
+
+    @cached_property
+    def _index_of_code(self) -> NDArray[np.uint8]:
+        table = np.full(256, NODATA, np.uint8)
+        table[list(self.codes)] = np.arange(len(self), dtype=np.uint8)
+        return table
+
+    @cached_property
+    def _code_of_index(self) -> NDArray[np.uint8]:
+        table = np.full(256, NODATA, np.uint8)
+        table[: len(self)] = self.codes
+        return table
+
+    def to_index(self, codes: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Indices (0 to K-1) of raster codes, 255 where unlabelled. Shape stays.
+
+        Raises:
+            LegendMismatchError: if a code is neither a class nor unlabelled.
+        """
+        self.check(codes)
+        return self._index_of_code[codes.astype(np.uint8, copy=False)]
+
+    def to_code(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
+        """Raster codes of indices; whatever is not an index becomes 255. Shape stays."""
+        return self._code_of_index[indices]
+
+    def check(self, codes: NDArray[np.integer[Any]], where: str = "the labels") -> None:
+        """Refuse codes that this legend does not know.
+
+        Raises:
+            LegendMismatchError: naming each unknown code and how many pixels have it.
+        """
+        found, counts = _count_codes(codes)
+        known = {*self.codes, *self.unlabelled, NODATA}
+        strange = {int(code): int(n) for code, n in zip(found, counts, strict=True) if int(code) not in known}
+        if strange:
+            told = ", ".join(f"{code} ({count} px)" for code, count in strange.items())
+            raise LegendMismatchError(
+                f"{where}: code {told} is not in the legend ({self})",
+                hint="name the legend that these labels were made with, or map the code to 255 (unlabelled)",
+            )
+
+    def __str__(self) -> str:
+        return ", ".join(f"{each.code} {each.name}" for each in self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for YAML, JSON and TIFF tags; `from_dict` reads it back."""
+        return {
+            "classes": [
+                {"code": each.code, "name": each.name, "color": "#{:02x}{:02x}{:02x}".format(*each.color)}
+                for each in self.classes
+            ],
+            "unlabelled": list(self.unlabelled),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Legend:
+        """The legend that `to_dict` wrote.
+
+        Raises:
+            LegendMismatchError: if an entry is missing or a colour is not like "#00ff7f".
+        """
+        try:
+            classes = tuple(
+                LandClass(int(each["code"]), str(each["name"]), parse_color(each["color"])) for each in data["classes"]
+            )
+            return cls(classes, tuple(data.get("unlabelled", (NODATA,))))
+        except (KeyError, TypeError, ValueError) as error:
+            raise LegendMismatchError(
+                f"not a legend: {error!r}", hint="write each class as {code: 1, name: water, color: '#2b6cb0'}"
+            ) from error
+
+
+def _count_codes(codes: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], NDArray[Any]]:
+    if codes.dtype == np.uint8:  # a histogram is fifty times as fast as the sort inside np.unique
+        counts = np.bincount(codes.ravel(), minlength=256)
+        found = np.flatnonzero(counts)
+        return found, counts[found]
+    return np.unique(codes, return_counts=True)
+
+
+def parse_color(text: str) -> Color:
+    """Red, green, blue (0 to 255) of "#rrggbb"."""
+    if len(text) != 7 or text[0] != "#":
+        raise ValueError(f"colour {text!r} is not like '#00ff7f'")
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def _legend(unlabelled: tuple[int, ...], *rows: tuple[int, str, str]) -> Legend:
+    return Legend(tuple(LandClass(code, name, parse_color(color)) for code, name, color in rows), unlabelled)
+
+
+LEGENDS: dict[str, Legend] = {
+    # codes of the WHU-OPT-SAR label files; colours as printed by the PAD authors
+    "whu-opt-sar": _legend(
+        (0, NODATA),
+        (10, "farmland", "#cc6600"),
+        (20, "city", "#ff0000"),
+        (30, "village", "#ffff00"),
+        (40, "water", "#0000ff"),
+        (50, "forest", "#55a700"),
+        (60, "road", "#00ffff"),
+        (70, "other", "#996699"),
+    ),
+    # five classes that can be told from 10 m pictures, the legend of the `sentinel-10m` bundle
+    "sentinel-5": _legend(
+        (NODATA,),
+        (0, "water", "#2166ac"),
+        (1, "built-up", "#d6604d"),
+        (2, "trees", "#1b7837"),
+        (3, "low vegetation", "#a6db5c"),
+        (4, "bare", "#dfc27d"),
+    ),
+}
+"""Legends known by name; a recipe or a tile set may bring its own."""
+
+
+def legend_named(name: str) -> Legend:
+    """One of `LEGENDS`.
+
+    Raises:
+        LegendMismatchError: if there is none of that name.
+    """
+    if name not in LEGENDS:
+        raise LegendMismatchError(f"no legend is called {name!r}", hint=f"choose one of: {', '.join(LEGENDS)}")
+    return LEGENDS[name]

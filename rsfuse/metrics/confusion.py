@@ -1,0 +1,133 @@
+"""The confusion matrix, and every score that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsfuse.legend import NODATA
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of pixels by reference class (rows) and mapped class (columns).
+
+    Confusions of parts add up to the confusion of the whole. A pixel with a label but without a mapped class counts
+    as missed: it stands in `unmapped`, and every score but precision takes it for an error.
+
+    Args:
+        counts: (K, K) pixels.
+        unmapped: (K,) labelled pixels of each class that the map leaves empty.
+    """
+
+    counts: NDArray[np.int64]
+    unmapped: NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, classes: int) -> Confusion:
+        """The confusion of no pixels."""
+        return cls(np.zeros((classes, classes), np.int64), np.zeros(classes, np.int64))
+
+    @classmethod
+    def of(cls, labels: NDArray[np.uint8], mapped: NDArray[np.uint8], classes: int) -> Confusion:
+        """Count two index arrays of one shape; a pixel labelled 255 is left out.
+
+        Args:
+            labels: reference indices, 0 to K-1 or 255.
+            mapped: mapped indices, 0 to K-1 or 255 for "no class".
+            classes: K.
+        """
+        # one histogram of packed pairs: a hundred times as fast as a Python loop over classes
+        pairs = labels.astype(np.uint16).ravel() << 8 | mapped.ravel()
+        table = np.bincount(pairs, minlength=65536).reshape(256, 256)
+        return cls(table[:classes, :classes].astype(np.int64), table[:classes, NODATA].astype(np.int64))
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.counts + other.counts, self.unmapped + other.unmapped)
+
+    @property
+    def labelled(self) -> NDArray[np.int64]:
+        """(K,) reference pixels of each class."""
+        return self.counts.sum(1) + self.unmapped
+
+    @property
+    def pixels(self) -> int:
+        """Labelled pixels in all."""
+        return int(self.labelled.sum())
+
+    @property
+    def oa(self) -> float:
+        """Overall accuracy: the share of labelled pixels that are mapped right; NaN without labels."""
+        return _ratio(self.counts.trace(), self.pixels)
+
+    @property
+    def recall(self) -> Floats:
+        """(K,) share of each reference class that is mapped right (producer's accuracy); NaN where absent."""
+        return _ratios(self.counts.diagonal(), self.labelled)
+
+    @property
+    def precision(self) -> Floats:
+        """(K,) share of each mapped class that is right (user's accuracy); NaN where never mapped."""
+        return _ratios(self.counts.diagonal(), self.counts.sum(0))
+
+    @property
+    def iou(self) -> Floats:
+        """(K,) intersection over union; NaN for a class neither labelled nor mapped."""
+        hits = self.counts.diagonal()
+        return _ratios(hits, self.labelled + self.counts.sum(0) - hits)
+
+    @property
+    def f1(self) -> Floats:
+        """(K,) harmonic mean of precision and recall (the Dice score); NaN for a class neither labelled nor mapped."""
+        return _ratios(2 * self.counts.diagonal(), self.labelled + self.counts.sum(0))
+
+    @property
+    def miou(self) -> float:
+        """Mean IoU over the classes that occur in labels or map (nanmean, as mmsegmentation)."""
+        return _mean(self.iou)
+
+    @property
+    def mf1(self) -> float:
+        """Mean F1 over the classes that occur in labels or map."""
+        return _mean(self.f1)
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's kappa, (po - pe) / (1 - pe) (Cohen 1960); NaN where chance alone would be right (pe = 1)."""
+        total = self.pixels
+        if total == 0:
+            return float("nan")
+        chance = float(self.labelled @ self.counts.sum(0)) / total**2
+        return (self.oa - chance) / (1 - chance) if chance < 1 else float("nan")
+
+    def __repr__(self) -> str:
+        return f"Confusion({self.pixels} px, oa {self.oa:.4f}, miou {self.miou:.4f})"
+
+
+def mean_kappa(samples: Iterable[Confusion]) -> float:
+    """mKappa: the mean over samples of the kappa of each (PAD eq. 23 and its code).
+
+    As in PAD's code, samples are left out where kappa is not defined (pe = 1) or below chance (po < pe); NaN if none
+    is left. Not comparable with the kappa of all pixels together.
+    """
+    kappas = [sample.kappa for sample in samples]
+    return _mean(np.array([kappa for kappa in kappas if kappa >= 0], np.float64))
+
+
+def _ratio(part: Any, whole: Any) -> float:
+    return float(part) / float(whole) if whole else float("nan")
+
+
+def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
+    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+
+
+def _mean(values: Floats) -> float:
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if len(values) else float("nan")

@@ -1,0 +1,1 @@
+"""First floor: files with coordinates, read and written by windows (rasterio, shapely)."""

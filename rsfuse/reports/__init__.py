@@ -1,0 +1,1 @@
+"""Reports: a task's result as something to look at."""

@@ -59,7 +59,7 @@ def tile(
         Scene(optical, sar, bands=Bands(optical_bands, sar_bands)) as scene,
         show.progress("cutting", "tiles") as progress,
     ):
-        report = cut(scene, labels, find_legend(legend), out, settings, progress)
+        report = cut(scene, labels, find_legend(legend), out, settings, progress=progress)
     if as_json:
         show.document(
             {

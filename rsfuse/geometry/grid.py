@@ -58,7 +58,7 @@ class Grid:
         return replace(self, transform=moved, shape=(int(window.height), int(window.width)))
 
     def offset_to(self, other: Grid) -> float:
-        """How far apart the corners of two grids lie at worst, in pixels of this one; infinite for other CRS or shape."""
+        """Largest distance of two grids' corners, in pixels of this one; infinite if CRS or shape differ."""
         if self.crs != other.crs or self.shape != other.shape:
             return math.inf
         back = ~self.transform * other.transform

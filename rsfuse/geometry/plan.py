@@ -86,7 +86,7 @@ def _starts(length: int, size: int, step: int) -> tuple[int, ...]:
 
 
 def _keeps(starts: tuple[int, ...], size: int, length: int) -> list[tuple[int, int]]:
-    """Where each patch along one axis answers, (first, past the last): neighbours meet halfway through their overlap."""
+    """Where each patch along one axis answers, (first, past the last): neighbours meet in mid-overlap."""
     ends = [start + size for start in starts]
     borders = [(begin + end) // 2 for begin, end in zip(starts[1:], ends, strict=False)]
     return list(zip([0, *borders], [*borders, length], strict=True))

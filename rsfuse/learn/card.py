@@ -31,5 +31,6 @@ def bundle_card(name: str, manifest: BundleManifest) -> str:
 |---|---|
 {classes}
 
-The scores above are of tiles that chose the weights: they are not a test. They compare with the labels, whatever those are.
+The scores above are of tiles that chose the weights: they are not a test.
+They compare with the labels, whatever those are.
 """

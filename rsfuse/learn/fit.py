@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class FitMeans:
     device: str = "auto"
     workers: int = 0
     resume: bool = False
-    callbacks: Sequence[Callback] = field(default_factory=tuple)
+    callbacks: Sequence[Callback] = ()
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,15 @@ class FitReport:
     seconds: float
 
 
-def fit(recipe: Recipe, tile_sets: Sequence[TileSet], folder: Path, means: FitMeans = FitMeans()) -> FitReport:
+def fit(recipe: Recipe, tile_sets: Sequence[TileSet], folder: Path, means: FitMeans) -> FitReport:
     """Train a network as a recipe says, and leave a bundle of the weights with the best validation mIoU.
 
     Raises:
         TileSetError: if tiles are missing or do not fit the recipe or each other.
     """
     start = time.monotonic()
+    if not means.resume:
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # or a later --resume would take up the older run
     legend = tile_sets[0].legend
     for other in tile_sets[1:]:
         if other.legend.to_dict() != legend.to_dict():
@@ -140,7 +143,7 @@ class Fitting(pl.LightningModule):
         self._recipe, self._classes = recipe, classes
         self._confusion = Confusion.empty(classes)
 
-    def training_step(self, batch: Batch, number: int) -> Tensor:
+    def training_step(self, batch: Batch) -> Tensor:
         """The loss of one batch."""
         optical, sar, labels = batch
         terms: dict[str, Tensor] = self.loss(self.network.forward_training(optical, sar), labels)  # type: ignore[operator]
@@ -152,7 +155,7 @@ class Fitting(pl.LightningModule):
         """Forget the last validation."""
         self._confusion = Confusion.empty(self._classes)
 
-    def validation_step(self, batch: Batch, number: int) -> None:
+    def validation_step(self, batch: Batch) -> None:
         """Count one batch."""
         optical, sar, labels = batch
         mapped = self.network(optical, sar).argmax(1).byte()

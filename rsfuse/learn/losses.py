@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import torch
-from rsfuse_models import TrainingOutput
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rsfuse.errors import RecipeError
 from rsfuse.learn.recipe import Loss
 from rsfuse.legend import NODATA
+from rsfuse_models import TrainingOutput
 
 
 class TrainingLoss(nn.Module):

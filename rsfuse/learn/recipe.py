@@ -92,7 +92,7 @@ class Loss(_Section):
     auxiliary: NotNegative = 0.4
     """Weight of the cross-entropy of each auxiliary head."""
     penalties: dict[str, NotNegative] = {}
-    """Weight of each penalty that the network returns, by name; one without a weight is refused when training starts."""
+    """Weight of each penalty that the network returns, by name; a penalty without a weight is refused."""
 
 
 class Training(_Section):
@@ -230,7 +230,7 @@ def _validate(data: Mapping[str, Any], where: str) -> Recipe:
         network_options(options.pop("name", "")).model_validate(options)
     except ValidationError as error:
         raise RecipeError(
-            f"{where}: {describe(error)}", hint="mend that key; `rsfuse recipes` shows how ours are written"
+            f"{where}: {describe(error)}", hint="mend that key; `rsfuse recipes NAME` prints one of ours"
         ) from error
     return recipe
 

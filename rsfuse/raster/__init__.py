@@ -1,1 +1,1 @@
-"""First floor: files with coordinates, read and written by windows (rasterio, shapely)."""
+"""First floor: files with coordinates. Whatever opens a raster or a folder of tiles stands here."""

@@ -127,7 +127,8 @@ def evaluate_bundle(
     chosen = tiles.select(split)
     if not chosen or tiles.legend.codes != bundle.legend.codes:
         raise TileSetError(
-            f"{folder} has {len(chosen)} {split} tiles of the classes {tiles.legend}; bundle {bundle.name} maps {bundle.legend}",
+            f"{folder} has {len(chosen)} {split} tiles of the classes {tiles.legend}; "
+            f"bundle {bundle.name} maps {bundle.legend}",
             hint=f"cut {split} tiles with the bundle's legend: rsfuse tile --split {split}",
         )
     scaler = Scaler(bundle.manifest.inputs, bundle.manifest.statistics or tiles.manifest.statistics)

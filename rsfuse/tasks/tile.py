@@ -57,7 +57,8 @@ def tile(
     labels: Path,
     legend: Legend,
     folder: Path,
-    settings: TileSettings = TileSettings(),
+    settings: TileSettings,
+    *,
     progress: Progress = unheard,
 ) -> TileReport:
     """Cut a scene into tiles that do not overlap; what is left over at the right and lower edge is not cut.
@@ -117,8 +118,9 @@ def _inside(window: Window, whole: Window) -> Window:
         or window.row_off + window.height > whole.height
     ):
         raise TileSetError(
-            f"window (column {window.col_off:.0f}, row {window.row_off:.0f}, {window.width:.0f} x {window.height:.0f} px) "
-            f"reaches beyond the scene of {whole.width:.0f} x {whole.height:.0f} px",
+            f"window (column {window.col_off:.0f}, row {window.row_off:.0f}, "
+            f"{window.width:.0f} x {window.height:.0f} px) reaches beyond the scene "
+            f"of {whole.width:.0f} x {whole.height:.0f} px",
             hint="give --window COLUMN ROW WIDTH HEIGHT inside the scene",
         )
     return window

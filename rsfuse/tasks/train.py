@@ -12,7 +12,7 @@ from rsfuse.raster.tiles import TileSet
 
 
 def train(
-    recipe: Recipe, tiles: Sequence[Path], folder: Path, means: FitMeans = FitMeans(), *, overwrite: bool = False
+    recipe: Recipe, tiles: Sequence[Path], folder: Path, means: FitMeans, *, overwrite: bool = False
 ) -> FitReport:
     """Train a network; the folder becomes its bundle.
 

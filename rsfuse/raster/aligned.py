@@ -1,0 +1,153 @@
+"""One raster, read on a grid: its own or another's."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from rsfuse.errors import GridMismatchError, SceneError
+from rsfuse.geometry.grid import Grid
+from rsfuse.raster.footprint import check_overlap, gsd_m, overlap
+from rsfuse.raster.opening import open_amplitude, open_raster, reading
+
+_TOLERANCE_PX = 0.01  # of the warp; GDAL's own 0.125 px would show where two windows meet
+_AVERAGE_BEYOND = 2.0  # bilinear looks at two pixels a side: coarser than that, it would skip some (aliasing)
+
+
+class AlignedRaster:
+    """The bands of one file, read window by window on a grid. One thread at a time.
+
+    Args:
+        path: any raster that GDAL reads.
+        grid: where its pixels shall lie; None for where they lie in the file.
+        bands: which to read, in this order, counted from 1; None for all but transparency.
+        categorical: codes, which must not be mixed when they are brought to another grid.
+
+    Raises:
+        SceneError: if the file is missing, not a raster, or lacks a band.
+        GridMismatchError: if it lies elsewhere than the grid, or nobody can say where it lies.
+    """
+
+    def __init__(
+        self, path: Path, grid: Grid | None = None, *, bands: tuple[int, ...] | None = None, categorical: bool = False
+    ) -> None:
+        self.path = path
+        with ExitStack() as opened:
+            file = opened.enter_context(open_raster(path))
+            own = Grid(file.crs, file.transform, file.shape)
+            self.grid = grid or own
+            check_overlap(path, own, self.grid, has_gcps=bool(file.gcps[0]))
+            self._bands = _choose_bands(path, file, bands)
+            self.dtypes: tuple[str, ...] = tuple(file.dtypes[band - 1] for band in self._bands)
+            self.names: tuple[str, ...] = tuple(file.descriptions[band - 1] or f"band {band}" for band in self._bands)
+            self.tags: dict[str, str] = {**file.tags(), **file.tags(self._bands[0])}
+            self._alpha = _alpha_bands(file)
+            if any(dtype.startswith("complex") for dtype in file.dtypes):
+                file = opened.enter_context(open_amplitude(path, file))
+            # two rasters without coordinates and of one shape are taken to coincide: nothing says otherwise
+            self._in_place = self.grid.crs is None or own.matches(self.grid)
+            self.overlap: float = 1.0 if self._in_place else overlap(own, self.grid)
+            self._source = file if self._in_place else opened.enter_context(self._warp(file, own, categorical))
+            self._opened = opened.pop_all()
+
+    def _warp(self, file: DatasetReader, own: Grid, categorical: bool) -> WarpedVRT:
+        finer = gsd_m(self.grid) / gsd_m(own)
+        # dB or power, nobody says; between neighbours the mean of dB is near enough to the dB of the mean
+        smooth = Resampling.average if finer > _AVERAGE_BEYOND else Resampling.bilinear
+        unsigned = np.issubdtype(self.dtypes[0], np.unsignedinteger)
+        try:
+            return WarpedVRT(
+                file,
+                crs=self.grid.crs,
+                transform=self.grid.transform,
+                height=self.grid.height,
+                width=self.grid.width,
+                resampling=Resampling.nearest if categorical else smooth,
+                tolerance=_TOLERANCE_PX,
+                dtype="float32",
+                nodata=np.nan,  # unlike any number of the file, NaN cannot be meant for a value
+                src_nodata=file.nodata,
+                UNIFIED_SRC_NODATA="YES" if unsigned else "NO",  # see _validity
+            )
+        except RasterioError as error:
+            raise GridMismatchError(
+                f"{self.path} cannot be brought to the grid of the optical: {error}",
+                hint="reproject it first, for example with gdalwarp",
+            ) from error
+
+    def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """A window that may hang over any edge of the grid, in whole pixels.
+
+        Returns:
+            pixels: (C, h, w), 0 where there is no data; beyond the edge the mirror image of what is inside.
+            valid: (h, w), true where every band has data; false beyond the edge.
+
+        Raises:
+            SceneError: if the file is truncated or damaged.
+        """
+        left, top = max(int(window.col_off), 0), max(int(window.row_off), 0)
+        right = min(int(window.col_off + window.width), self.grid.width)
+        bottom = min(int(window.row_off + window.height), self.grid.height)
+        if right <= left or bottom <= top:
+            raise ValueError(f"{window} lies outside a raster of {self.grid.height} x {self.grid.width} px")
+        inside = Window(left, top, right - left, bottom - top)
+        with reading(self.path, inside):
+            pixels = self._source.read(self._bands, window=inside, out_dtype=np.float32)
+            valid = self._validity(pixels, inside)
+        pixels[:, ~valid] = 0
+        beyond = (
+            (top - int(window.row_off), int(window.row_off + window.height) - bottom),
+            (left - int(window.col_off), int(window.col_off + window.width) - right),
+        )
+        if not any(map(any, beyond)):
+            return pixels, valid
+        return np.pad(pixels, ((0, 0), *beyond), mode="reflect"), np.pad(valid, beyond)
+
+    def _validity(self, pixels: NDArray[np.float32], inside: Window) -> NDArray[np.bool_]:
+        valid: NDArray[np.bool_] = np.isfinite(pixels).all(0)
+        if not self._in_place:  # the warp has left NaN wherever it found no data
+            return valid
+        masks = self._source.read_masks(self._bands, window=inside) > 0
+        # Unsigned numbers have none to spare for "no data": a dark lake may be 0 in one band. Only all bands tell.
+        unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
+        valid &= masks.any(0) if unsigned else masks.all(0)
+        for band in self._alpha:
+            valid &= self._source.read(band, window=inside) > 0
+        return valid
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _alpha_bands(file: DatasetReader) -> tuple[int, ...]:
+    return tuple(band for band, means in enumerate(file.colorinterp, 1) if means == ColorInterp.alpha)
+
+
+def _choose_bands(path: Path, file: DatasetReader, wanted: tuple[int, ...] | None) -> tuple[int, ...]:
+    alpha = _alpha_bands(file)
+    there = tuple(band for band in range(1, file.count + 1) if band not in alpha)
+    missing = [band for band in wanted or () if band not in there]
+    if missing or not there or wanted == ():
+        besides = f" (band {alpha[0]} is transparency)" if alpha else ""
+        raise SceneError(
+            f"{path} has {len(there)} bands{besides}, there is no band {', '.join(map(str, missing))}".rstrip("band, "),
+            hint=f"choose among bands {', '.join(map(str, there))}",
+        )
+    return wanted or there

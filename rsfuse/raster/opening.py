@@ -1,0 +1,101 @@
+"""The one door through which rasters are opened: memory bounded, no noise from GDAL, errors that name the file."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from rsfuse.errors import SceneError
+
+_CACHE_MB = 256  # decoded blocks kept by GDAL; its own default of 5 % of the memory is 6 GB on a machine with 128
+_warnings = threading.Lock()  # Python's list of warning filters belongs to all threads
+
+
+def bound_cache() -> None:
+    """Keep GDAL's cache of decoded blocks small, unless the user has chosen a size.
+
+    GDAL reads this setting once, at its first input or output, and it holds for the whole process. A `rasterio.Env`
+    would not do: on leaving the first of several open ones the bound falls for all.
+    """
+    os.environ.setdefault("GDAL_CACHEMAX", str(_CACHE_MB))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Open rasters without coordinates without a warning: that they have none is a fact, and checked where it matters."""
+    bound_cache()
+    with _warnings, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def open_raster(path: Path) -> DatasetReader:
+    """A raster, open for reading.
+
+    Raises:
+        SceneError: if it is missing or not a raster.
+    """
+    try:
+        if not path.exists():
+            raise SceneError(f"{path} does not exist", hint="check the path")
+        with quiet():
+            return rasterio.open(path)
+    except (RasterioIOError, OSError) as error:
+        raise SceneError(
+            f"{path} cannot be read as a raster: {_told(error)}",
+            hint="give a raster that GDAL knows, such as a GeoTIFF; rsfuse doctor lists the formats",
+        ) from error
+
+
+@contextmanager
+def reading(path: Path, window: Window) -> Iterator[None]:
+    """Turn what goes wrong while a window is read into an error of the user's.
+
+    Raises:
+        SceneError: naming the file and the window.
+    """
+    try:
+        yield
+    except RasterioError as error:
+        raise SceneError(
+            f"{path} cannot be read at row {window.row_off:.0f}, column {window.col_off:.0f} "
+            f"({window.height:.0f} x {window.width:.0f} px): {_told(error)}",
+            hint="the file is probably truncated: copy or download it again",
+        ) from error
+
+
+def open_amplitude(path: Path, file: DatasetReader) -> DatasetReader:
+    """A view of a raster of complex numbers that has their amplitudes, so that a warp never mixes phases."""
+    width, height = file.width, file.height
+    root = Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
+    if file.crs is not None:
+        SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = file.crs.to_wkt()
+        SubElement(root, "GeoTransform").text = ", ".join(map(repr, file.transform.to_gdal()))
+    for number, name in enumerate(file.dtypes, 1):
+        derived = name.startswith("complex")
+        band = SubElement(root, "VRTRasterBand", dataType="Float32", band=str(number))
+        if derived:
+            band.set("subClass", "VRTDerivedRasterBand")
+            SubElement(band, "PixelFunctionType").text = "mod"
+            SubElement(band, "SourceTransferType").text = "CFloat32"
+        source = SubElement(band, "SimpleSource")
+        SubElement(source, "SourceFilename", relativeToVRT="0").text = str(path.resolve())
+        SubElement(source, "SourceBand").text = str(number)
+    with quiet():
+        return rasterio.open(tostring(root, "unicode"))
+
+
+def _told(error: BaseException) -> str:
+    """What GDAL said: rasterio keeps it in the cause, and says only where to look itself."""
+    cause = error.__cause__ or error
+    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

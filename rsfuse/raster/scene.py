@@ -1,0 +1,160 @@
+"""Scene: an optical and a SAR raster of one place, read on one grid."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from rsfuse.errors import SceneError
+from rsfuse.geometry.grid import Grid
+from rsfuse.raster.aligned import AlignedRaster
+from rsfuse.raster.footprint import gsd_m
+from rsfuse.raster.statistics import BandStatistics, SceneStatistics
+
+_SAMPLE_WINDOWS, _SAMPLE_SIDE = 8, 256  # 8 x 8 windows: 4 million pixels at most, a few seconds on any scene
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Which bands of each file a scene reads, in this order, counted from 1; None for all but transparency."""
+
+    optical: tuple[int, ...] | None = None
+    sar: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The arrays of one patch.
+
+    Args:
+        optical: (C, h, w), 0 where the optical raster has no data.
+        sar: (S, h, w), 0 where the SAR raster has no data; S is 0 where the scene has no SAR.
+        valid: (h, w), true where every sensor that is there has data.
+    """
+
+    optical: NDArray[np.float32]
+    sar: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+
+    def crop(self, window: Window) -> Sample:
+        """The part that a window inside this sample sees."""
+        here = np.s_[..., *window.toslices()]
+        return Sample(self.optical[here], self.sar[here], self.valid[here])
+
+
+class Scene:
+    """Two rasters of one place, open for reading on the grid of the optical one. One thread at a time.
+
+    A SAR raster on another grid is brought to the optical one window by window, as windows are read.
+
+    Args:
+        optical: any raster that GDAL reads.
+        sar: likewise, or None.
+        bands: which bands to read.
+
+    Raises:
+        SceneError: if a file is missing, not a raster, or lacks a band.
+        GridMismatchError: if the two do not overlap, or nobody can say whether they do.
+    """
+
+    def __init__(self, optical: Path, sar: Path | None = None, *, bands: Bands = Bands()) -> None:
+        self.optical_path, self.sar_path = optical, sar
+        with ExitStack() as opened:
+            self._optical = opened.enter_context(AlignedRaster(optical, bands=bands.optical))
+            self.grid: Grid = self._optical.grid
+            self._sar: AlignedRaster | None = None
+            if sar is not None:
+                self._sar = opened.enter_context(AlignedRaster(sar, self.grid, bands=bands.sar))
+            self._opened = opened.pop_all()
+        self.gsd_m: float = gsd_m(self.grid)
+        """Metres on the ground from one pixel to the next at the centre; NaN where there is no CRS."""
+
+    @property
+    def optical_bands(self) -> tuple[str, ...]:
+        """Names of the optical channels."""
+        return self._optical.names
+
+    @property
+    def sar_bands(self) -> tuple[str, ...]:
+        """Names of the SAR channels; none where there is no SAR."""
+        return self._sar.names if self._sar else ()
+
+    @property
+    def dtypes(self) -> tuple[str, str | None]:
+        """Numpy's names for the types of the first band of both files."""
+        return self._optical.dtypes[0], self._sar.dtypes[0] if self._sar else None
+
+    @property
+    def overlap(self) -> float:
+        """Share of the optical's area, 0 to 1, that the outline of the SAR covers; 1 without SAR."""
+        return self._sar.overlap if self._sar else 1.0
+
+    def read(self, window: Window) -> Sample:
+        """The pixels of a window in whole pixels, always at its full size.
+
+        What hangs over an edge is the mirror image of the pixels inside, and not valid.
+
+        Raises:
+            SceneError: if a file is truncated or damaged.
+        """
+        optical, valid = self._optical.read(window)
+        if self._sar is None:
+            return Sample(optical, np.zeros((0, *valid.shape), np.float32), valid)
+        sar, sar_valid = self._sar.read(window)
+        return Sample(optical, sar, valid & sar_valid)
+
+    def statistics(self) -> SceneStatistics:
+        """Statistics of every band from windows spread evenly over the scene; always the same ones.
+
+        Raises:
+            SceneError: if no window has data, or a file is truncated.
+        """
+        return SceneStatistics(
+            optical=_band_statistics(self._optical), sar=_band_statistics(self._sar) if self._sar else ()
+        )
+
+    def close(self) -> None:
+        """Let go of both files."""
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _band_statistics(raster: AlignedRaster) -> tuple[BandStatistics, ...]:
+    parts = []
+    for window in _sample_windows(raster.grid):
+        pixels, valid = raster.read(window)
+        parts.append(pixels[:, valid])
+    values = np.concatenate(parts, axis=1)  # (C, n)
+    if values.shape[1] == 0:
+        raise SceneError(
+            f"{raster.path} has no data in any of the {len(parts)} windows that were looked at",
+            hint="check its nodata value and where it lies: rsfuse info",
+        )
+    return tuple(map(BandStatistics.of, raster.names, raster.dtypes, values))
+
+
+def _sample_windows(grid: Grid) -> list[Window]:
+    """Windows inside the grid that do not overlap, as many as fit up to 8 x 8, the same distance apart."""
+    rows, columns = _sample_starts(grid.height), _sample_starts(grid.width)
+    height, width = min(grid.height, _SAMPLE_SIDE), min(grid.width, _SAMPLE_SIDE)
+    return [Window(left, top, width, height) for top in rows for left in columns]
+
+
+def _sample_starts(length: int) -> list[int]:
+    count = min(max(length // _SAMPLE_SIDE, 1), _SAMPLE_WINDOWS)
+    slack = max(length - count * _SAMPLE_SIDE, 0)
+    # slack is shared out before, between and after the windows
+    return [math.floor(slack * (at + 1) / (count + 1)) + at * _SAMPLE_SIDE for at in range(count)]

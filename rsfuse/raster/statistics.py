@@ -1,0 +1,87 @@
+"""What the values of a scene's bands look like, from a sample of its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+PERCENTILES = (1, 2, 50, 98, 99)
+
+
+class BandStatistics(BaseModel):
+    """Values of one band, in the units of its file.
+
+    Args:
+        name: what the file calls it.
+        dtype: numpy's name for its type in the file.
+        minimum: smallest value of the sample.
+        maximum: largest value of the sample.
+        mean: arithmetic mean.
+        std: standard deviation.
+        percentiles: value below which 1, 2, 50, 98, 99 percent of the sample lie.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    dtype: str
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+    percentiles: dict[int, float]
+
+    @classmethod
+    def of(cls, name: str, dtype: str, values: NDArray[np.float32]) -> BandStatistics:
+        """Statistics of a sample of valid values (n,), of which there must be one at least."""
+        return cls(
+            name=name,
+            dtype=dtype,
+            minimum=float(values.min()),
+            maximum=float(values.max()),
+            mean=float(values.mean(dtype=np.float64)),
+            std=float(values.std(dtype=np.float64)),
+            percentiles=dict(zip(PERCENTILES, np.percentile(values, PERCENTILES).tolist(), strict=True)),
+        )
+
+
+class SceneStatistics(BaseModel):
+    """Statistics of the bands of a scene, in the order in which they are read; no SAR where the scene has none."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    optical: tuple[BandStatistics, ...]
+    sar: tuple[BandStatistics, ...]
+
+
+def merge_statistics(scenes: Sequence[SceneStatistics]) -> SceneStatistics:
+    """Statistics that stand for several scenes, each with the same weight, whatever its size.
+
+    Percentiles are the mean of the scenes' percentiles: of a mixture they cannot be had from these numbers, and a
+    mean is not moved far by one odd scene.
+
+    Raises:
+        ValueError: if there is no scene, or the numbers of bands differ.
+    """
+    if not scenes:
+        raise ValueError("no scene to take statistics of")
+    optical = zip(*(scene.optical for scene in scenes), strict=True)
+    sar = zip(*(scene.sar for scene in scenes), strict=True)
+    return SceneStatistics(optical=tuple(map(_merge_band, optical)), sar=tuple(map(_merge_band, sar)))
+
+
+def _merge_band(bands: Sequence[BandStatistics]) -> BandStatistics:
+    mean = float(np.mean([band.mean for band in bands]))
+    spread = np.mean([band.std**2 + (band.mean - mean) ** 2 for band in bands])  # within scenes and between them
+    return BandStatistics(
+        name=bands[0].name,
+        dtype=bands[0].dtype,
+        minimum=min(band.minimum for band in bands),
+        maximum=max(band.maximum for band in bands),
+        mean=mean,
+        std=float(np.sqrt(spread)),
+        percentiles={at: float(np.mean([band.percentiles[at] for band in bands])) for at in PERCENTILES},
+    )

@@ -143,11 +143,11 @@ def _alpha_bands(file: DatasetReader) -> tuple[int, ...]:
 def _choose_bands(path: Path, file: DatasetReader, wanted: tuple[int, ...] | None) -> tuple[int, ...]:
     alpha = _alpha_bands(file)
     there = tuple(band for band in range(1, file.count + 1) if band not in alpha)
-    missing = [band for band in wanted or () if band not in there]
-    if missing or not there or wanted == ():
-        besides = f" (band {alpha[0]} is transparency)" if alpha else ""
+    missing = [band for band in wanted or there or (1,) if band not in there]
+    if missing:
+        besides = f", and band {alpha[0]} is transparency" if alpha else ""
         raise SceneError(
-            f"{path} has {len(there)} bands{besides}, there is no band {', '.join(map(str, missing))}".rstrip("band, "),
-            hint=f"choose among bands {', '.join(map(str, there))}",
+            f"{path} has {len(there)} band(s){besides}; there is no band {', '.join(map(str, missing))} to read",
+            hint=f"choose among: {', '.join(map(str, there)) or 'none'}",
         )
     return wanted or there

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rsfuse.simulate.noise import Floats, Frame, hash_cells
 
 FAR = np.float32(-9)
-"""Depth where no blob is near."""
+"""Depth where no blob is near: no noise lifts it to 0."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Blobs:
         return 1.3 * self.radius[1] * (1 + 3 * self.ragged)
 
     def depth(self, frame: Frame, rough: Floats) -> Floats:
-        """How deep inside a blob each pixel lies: 1 at a centre, 0 on the outline, down to -9 far away.
+        """How deep inside a blob each pixel lies: 1 at a centre, 0 on the outline, about -9 far away.
 
         Args:
             frame: where.
@@ -53,8 +53,7 @@ class Blobs:
         there = draws[0] < self.presence
         for at, draw in zip(np.argwhere(there), np.stack(draws, axis=-1)[there].tolist(), strict=True):
             self._stamp(depth, frame, (int(rows[at[0]]), int(columns[at[1]])), draw)
-        near = depth > FAR
-        depth[near] += np.float32(self.ragged) * rough[near]
+        depth += np.float32(self.ragged) * rough
         return depth
 
     def _cells(self, start: int, count: int) -> NDArray[np.int64]:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from rsfuse.simulate import palette, settlements
 from rsfuse.simulate.blobs import Blobs
 from rsfuse.simulate.districts import Districts, turned
-from rsfuse.simulate.noise import Floats, Frame, generator, unit
+from rsfuse.simulate.noise import Floats, Frame, generator, hash_places, unit
 
 Mask = NDArray[np.bool_]
 
 # Cells of 1400 px with little jitter: no square of 2048 px is without a town.
 CITIES = Blobs("cities", 1400, 1.0, (170, 330), jitter=0.4, ragged=0.22)
 TOWNS = Blobs("towns", 620, 0.45, (34, 80), jitter=0.8, ragged=0.25)
-VILLAGES = Blobs("villages", 120, 0.42, (6, 20), jitter=0.9, ragged=0.30)
-LAKES = Blobs("lakes", 760, 0.70, (22, 120), jitter=0.8, ragged=0.30)
+VILLAGES = Blobs("villages", 105, 0.55, (7, 25), jitter=0.9, ragged=0.34)
+LAKES = Blobs("lakes", 760, 0.70, (22, 130), jitter=0.8, ragged=0.38)
 QUARRIES = Blobs("quarries", 430, 0.60, (16, 62), jitter=0.8, ragged=0.30)
 
 
@@ -34,6 +34,11 @@ class Ground:
 
     material: NDArray[np.uint8]
     slope: Floats
+
+    @cached_property
+    def index(self) -> NDArray[np.intp]:
+        """The materials as NumPy likes its indices: converted once, looked up a dozen times."""
+        return self.material.astype(np.intp)
 
 
 def ground_under(frame: Frame) -> Ground:
@@ -61,8 +66,8 @@ class _Land:
     @cached_property
     def slope(self) -> Floats:
         """(h, w): rise towards the right of ridges that stand up where the hills do."""
-        ridges = self.medium * np.clip(self.hills, 0, 1.5)
-        return np.gradient(ridges, axis=1).astype(np.float32) * np.float32(2)
+        ridges = (self.medium + np.float32(0.3) * self.fine) * np.clip(self.hills, 0, 1.5)
+        return np.gradient(ridges, axis=1).astype(np.float32) * np.float32(4)
 
     def fields(self) -> NDArray[np.uint8]:
         """Materials (h, w) of farmland: one mix of crops per district, one crop per parcel."""
@@ -74,19 +79,26 @@ class _Land:
 
     def paint_woods(self, material: NDArray[np.uint8]) -> None:
         """Forest on the hills, and a grove here and there."""
-        edge = self.hills + np.float32(0.18) * self.medium + np.float32(0.07) * self.fine
+        edge = self.hills + np.float32(0.24) * self.medium + np.float32(0.1) * self.fine
         woods = (edge > 0.62) | (self.medium + np.float32(0.4) * self.fine > 2.05)
-        stand = (self.broad[woods] * np.float32(2.5) + self.medium[woods] * np.float32(2)).astype(np.int16)
-        material[woods] = palette.WOODS + (stand & np.int16(palette.WOOD_KINDS - 1)).astype(np.uint8)
+        material[woods] = self._patches(woods, "stands", 55, palette.WOODS, palette.WOOD_KINDS)
+        quarries = QUARRIES.depth(self.frame, np.float32(0.7) * (self.medium + self.fine)) > 0
+        material[quarries] = self._patches(quarries, "pits", 38, palette.BARE, palette.BARE_KINDS)
 
-        quarries = QUARRIES.depth(self.frame, self.medium) > 0
-        patch = (self.medium[quarries] * 3 + self.fine[quarries]).astype(np.int16) & np.int16(palette.BARE_KINDS - 1)
-        material[quarries] = palette.BARE + patch.astype(np.uint8)
+    def _patches(self, where: Mask, name: str, side: float, first: int, kinds: int) -> NDArray[np.uint8]:
+        """Varieties (n,) of the pixels of a mask (h, w): irregular patches of about the given side."""
+        across, along = turned(self.frame, name)
+        across = across[where] + np.float32(0.34 * side) * self.medium[where] + np.float32(3) * self.fine[where]
+        along = along[where] + np.float32(0.2 * side) * self.broad[where] - np.float32(5) * self.fine[where]
+        row = np.floor(along / np.float32(side))
+        column = np.floor(across / np.float32(side) + row * np.float32(0.37))
+        hashes = hash_places(row, column)
+        return ((hashes >> np.uint32(9)) % np.uint32(kinds) + np.uint32(first)).astype(np.uint8)
 
     def paint_settlements(self, material: NDArray[np.uint8]) -> None:
         """Villages strewn over the plain and strung along roads; towns."""
         rough = np.float32(0.8) * self.fine + np.float32(0.6) * self.medium
-        beside = self.districts.roads(15) & (self.medium + np.float32(0.5) * self.fine > 1.35)
+        beside = self.districts.roads(15) & (self.medium + np.float32(0.5) * self.fine > 1.0)
         villages = ((VILLAGES.depth(self.frame, rough) > 0) | beside) & (self.hills < 0.9)
         material[villages] = settlements.village(self.districts, villages)
 

@@ -8,7 +8,7 @@ depend on the order in which a BLAS adds.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -55,10 +55,6 @@ class Frame:
         """(1, w): columns of the pixel centres."""
         return (self.left + self.step * np.arange(self.width)[None] + 0.5).astype(np.float32)
 
-    def moved(self, down: int, right: int) -> Frame:
-        """The same rectangle some rows further down and some columns to the right."""
-        return replace(self, top=self.top + down, left=self.left + right)
-
     def noise(self, name: str, period: int) -> Floats:
         """Smooth noise (h, w), mean 0, deviation near 1, nearly normal.
 
@@ -75,7 +71,7 @@ class Frame:
         return ((row_weights @ (lattice @ column_weights.T)) / _SPLINE_STD).astype(np.float32)
 
     def grain(self) -> Floats:
-        """Pixel-fine texture (h, w), mean 0, deviation 1, repeating every 1024 pixels."""
+        """Texture (h, w) of a few pixels, mean 0, deviation 1, repeating every 1024 pixels."""
         return self._of_tile(_grain_tile(self.seed))
 
     def sparks(self) -> Floats:
@@ -103,6 +99,12 @@ def hash_cells(seed: int, name: str, rows: NDArray[Any], columns: NDArray[Any]) 
     start = np.uint32(key(seed, name) & 0xFFFFFFFF)
     by_row = mix(rows.astype(np.int64).astype(np.uint32) ^ start)
     return mix(by_row[:, None] + columns.astype(np.int64).astype(np.uint32)[None] * np.uint32(0x9E3779B1))
+
+
+def hash_places(rows: Floats, columns: Floats, start: Hashes | np.uint32 = np.uint32(0)) -> Hashes:
+    """Hashes of cells of which whole row and column numbers are given pixel by pixel. Shape stays."""
+    by_column = mix(columns.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1) + start)
+    return mix(by_column + rows.astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA6B))
 
 
 def unit(hashes: Hashes, shift: int) -> Floats:
@@ -138,9 +140,14 @@ def _spline_weights(start: int, count: int, step: int, period: int) -> tuple[int
 @lru_cache(maxsize=4)
 def _grain_tile(seed: int) -> Floats:
     """(2 TILE, 2 TILE): the tile four times over, so that any frame is one slice of it."""
-    white = generator(seed, "grain").standard_normal((TILE, TILE), dtype=np.float32)
-    soft = white * 0.5 + sum(np.roll(white, way, axis) for axis in (0, 1) for way in (-1, 1)) * np.float32(0.25)
-    return np.tile((soft / soft.std()).astype(np.float32), (2, 2))
+    tile = generator(seed, "grain").standard_normal((TILE, TILE), dtype=np.float32)
+    grain = np.zeros_like(tile)
+    for reach in (1, 2, 4):  # ever coarser, each octave as strong as the one before
+        for axis in (0, 1):
+            tile = tile + 0.5 * (np.roll(tile, reach, axis) + np.roll(tile, -reach, axis))
+        tile /= tile.std()
+        grain += tile
+    return np.tile(grain / grain.std(), (2, 2)).astype(np.float32)
 
 
 @lru_cache(maxsize=4)

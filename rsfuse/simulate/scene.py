@@ -76,6 +76,8 @@ def render(scene: SimulatedScene, window: Window) -> Rendered:
     height, width = int(window.height), int(window.width)
     if min(top, left) < 0 or top + height > scene.height or left + width > scene.width:
         raise ValueError(f"{window} reaches outside the scene of {scene.height} x {scene.width} px")
+    if (height, width) == (BLOCK, BLOCK) and not (top % BLOCK or left % BLOCK):
+        return _render_block(scene, top // BLOCK, left // BLOCK)
     optical = np.empty((4, height, width), np.uint16)
     sar = np.empty((1, height, width), np.float32)
     truth = np.empty((height, width), np.uint8)

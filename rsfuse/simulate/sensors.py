@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -42,9 +43,9 @@ class Optical:
             block: row and column number of the block, which its noise belongs to.
         """
         colors = palette_of(frame.seed)
-        index = ground.material.astype(np.intp)  # (h, w): converted once, looked up six times
+        index = ground.index
         light = colors.texture.take(index)
-        light *= np.float32(0.6) * frame.grain() + np.float32(0.5) * frame.noise("tone", 11)
+        light *= np.float32(0.8) * frame.grain()
         light += colors.relief.take(index) * (ground.slope * self._sun)
         light += 1
         np.clip(light, 0.3, 2, out=light)
@@ -75,9 +76,9 @@ class Radar:
     def scatter(self, frame: Frame, ground: Ground) -> Floats:
         """Mean intensity (h, w) that the ground sends back, in squared DN, free of speckle."""
         colors = palette_of(frame.seed)
-        index = ground.material.astype(np.intp)
+        index = ground.index
         intensity = colors.sigma.take(index)
-        intensity *= np.clip(1 + colors.relief.take(index) * ground.slope * np.float32(-1.5), 0.3, 3)
+        intensity *= np.clip(1 + colors.relief.take(index) * ground.slope * np.float32(-1.2), 0.3, 3)
         bright = frame.sparks() < colors.glint.take(index)
         intensity[bright] *= 12  # a corner, 11 dB above the roof that it stands on
         intensity *= self._scale
@@ -107,8 +108,10 @@ class Clouds:
 
     def cover(self, frame: Frame, recorded: Floats) -> None:
         """Lay clouds and shadows over DN (4, h, w), in place."""
-        shadow = self.opacity(frame.moved(*self._shadow))
-        cloud = self.opacity(frame)
+        down, right = self._shadow
+        wider = replace(frame, height=frame.height + down, width=frame.width + right)
+        opacity = self.opacity(wider)
+        shadow, cloud = opacity[down:, right:], opacity[: frame.height, : frame.width]
         if not (shadow.any() or cloud.any()):
             return
         recorded *= 1 - np.float32(0.55) * shadow

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from rsfuse.simulate import palette
 from rsfuse.simulate.districts import Districts
-from rsfuse.simulate.noise import Floats, Hashes, mix, unit
+from rsfuse.simulate.noise import Floats, Hashes, hash_places, unit
 
 BLOCK = 46.0
 """Side of a city block in pixels, streets included."""
@@ -57,8 +57,7 @@ def _cells(
 ) -> tuple[Hashes, tuple[Floats, Floats]]:
     """Hashes (n,) of square cells, and the place of each pixel inside its cell, in pixels."""
     column, row = np.floor(along / side), np.floor(across / side)
-    hashes = mix(start + column.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1))
-    hashes = mix(hashes + row.astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA6B))
+    hashes = hash_places(row, column, start)
     return hashes, (along - column * side, across - row * side)
 
 

@@ -1,0 +1,70 @@
+"""A small labelled scene whose classes can be told from its values, cut into tiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from rsfuse.learn.recipe import Recipe, load_recipe
+from rsfuse.legend import LEGENDS
+from rsfuse.raster.scene import Scene
+from rsfuse.raster.tiles import TileSet
+from rsfuse.tasks.tile import TileSettings, tile
+
+SIDE, TILE = 256, 64
+SMALL = (
+    "network.encoder=test_resnet",
+    "network.pretrained=none",
+    "network.channels=8",
+    "network.aux_channels=8",
+    "network.stages=[1, 2]",
+    "network.aux_stage=1",
+    "training.batch=4",
+    "training.crop=32",
+    "training.halo=4",
+    "training.validate_every=5",
+    "training.steps=10",
+    "training.warmup=2",
+    "inputs.optical=[red, green, blue]",
+)
+
+
+def write(path: Path, pixels: np.ndarray) -> Path:
+    profile = {"driver": "GTiff", "count": len(pixels), "height": SIDE, "width": SIDE, "dtype": pixels.dtype}
+    with rasterio.open(path, "w", crs="EPSG:32650", transform=Affine(10, 0, 500_000, 0, -10, 4_000_000), **profile) as f:
+        f.write(pixels)
+    return path
+
+
+@pytest.fixture(scope="session")
+def labelled_scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Paths of optical, SAR and labels: stripes of the five classes, each of its own brightness."""
+    folder, chance = tmp_path_factory.mktemp("scene"), np.random.default_rng(0)
+    labels = (np.add.outer(np.arange(SIDE) // 16, np.arange(SIDE) // 24) % 5).astype(np.uint8)
+    optical = labels * 40 + 20 + chance.normal(0, 4, (3, SIDE, SIDE))
+    sar = (4 - labels) * 40 + 20 + chance.normal(0, 8, (1, SIDE, SIDE))
+    labels[:4] = 255
+    return {
+        "optical": write(folder / "optical.tif", optical.clip(0, 255).astype(np.uint8)),
+        "sar": write(folder / "sar.tif", sar.clip(0, 255).astype(np.uint8)),
+        "labels": write(folder / "labels.tif", labels[None]),
+    }
+
+
+@pytest.fixture(scope="session")
+def tiles(labelled_scene: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> TileSet:
+    """12 training tiles and 4 for validation, 64 px each."""
+    folder = tmp_path_factory.mktemp("cut") / "tiles"
+    with Scene(labelled_scene["optical"], labelled_scene["sar"]) as scene:
+        tile(scene, labelled_scene["labels"], LEGENDS["sentinel-5"], folder, TileSettings(size=TILE, val=0.25))
+    return TileSet(folder)
+
+
+@pytest.fixture(scope="session")
+def recipe() -> Recipe:
+    """A recipe for a network so small that ten steps take seconds."""
+    return load_recipe("pad_sentinel-10m", SMALL)

@@ -1,0 +1,109 @@
+"""Fitting learns, keeps the best weights, and goes on where it was stopped."""
+
+import pytest
+import torch
+
+from rsfuse.errors import RecipeError, TileSetError
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.fit import FitMeans, fit
+from rsfuse.learn.recipe import load_recipe
+
+CPU = FitMeans(device="cpu")
+
+
+def changed(recipe, **training):
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=training)})
+
+
+@pytest.fixture(scope="module")
+def fitted(recipe, tiles, tmp_path_factory):
+    """Ten steps, undisturbed."""
+    return fit(recipe, [tiles], tmp_path_factory.mktemp("fit") / "run", CPU)
+
+
+def weights(bundle):
+    return bundle.network().state_dict()
+
+
+def test_a_run_leaves_a_bundle_that_opens(fitted, recipe):
+    bundle = Bundle.open(fitted.bundle.folder)
+    assert bundle.manifest.network == recipe.network
+    assert bundle.manifest.scores["miou"] == pytest.approx(fitted.miou)
+    assert bundle.legend.names[0] == "water"
+    assert "validation" in bundle.card
+
+
+def test_a_run_leaves_logs_for_people_and_programs(fitted):
+    logs = fitted.bundle.folder / "logs"
+    assert list(logs.rglob("metrics.csv"))
+    assert list(logs.rglob("events.out.tfevents.*"))
+
+
+def test_training_learns_classes_that_can_be_told_apart(recipe, tiles, tmp_path):
+    learnt = fit(changed(recipe, steps=120, validate_every=40, average=0.0, lr=5e-3), [tiles], tmp_path / "run", CPU)
+    assert learnt.oa > 0.9  # chance is 0.2
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(fitted, recipe, tiles, tmp_path):
+    again = fit(recipe, [tiles], tmp_path / "again", CPU)
+    other = fit(changed(recipe, seed=7), [tiles], tmp_path / "other", CPU)
+    assert all(torch.equal(value, weights(again.bundle)[name]) for name, value in weights(fitted.bundle).items())
+    assert not all(torch.equal(value, weights(other.bundle)[name]) for name, value in weights(fitted.bundle).items())
+
+
+def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(recipe, tiles, tmp_path, monkeypatch):
+    whole = fit(recipe, [tiles], tmp_path / "whole", CPU)
+
+    from rsfuse.learn.fit import Fitting
+
+    step = Fitting.training_step
+
+    def stop_at_seven(self, batch):
+        if self.trainer.global_step == 7:
+            raise RuntimeError("power cut")
+        return step(self, batch)
+
+    monkeypatch.setattr(Fitting, "training_step", stop_at_seven)
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(recipe, [tiles], tmp_path / "cut", CPU)
+    monkeypatch.setattr(Fitting, "training_step", step)
+    resumed = fit(recipe, [tiles], tmp_path / "cut", FitMeans(device="cpu", resume=True))
+    assert all(torch.equal(value, weights(resumed.bundle)[name]) for name, value in weights(whole.bundle).items())
+
+
+def test_float16_storage_halves_the_file_and_hardly_moves_the_weights(fitted, recipe, tiles, tmp_path):
+    assert recipe.storage == "float16"
+    full = fit(recipe.model_copy(update={"storage": "float32"}), [tiles], tmp_path / "run", CPU)
+    sizes = [(each.bundle.folder / "weights.safetensors").stat().st_size for each in (fitted, full)]
+    assert sizes[0] < 0.65 * sizes[1]
+    for name, value in weights(full.bundle).items():
+        torch.testing.assert_close(weights(fitted.bundle)[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_bands_that_do_not_fit_are_told_with_both_counts(tiles, tmp_path):
+    recipe = load_recipe("pad_sentinel-10m", ["inputs.optical=[red, green, blue, nir]"])
+    with pytest.raises(TileSetError, match=r"3 optical bands, the recipe takes 4"):
+        fit(recipe, [tiles], tmp_path / "run", CPU)
+
+
+def test_a_penalty_without_a_weight_is_refused(recipe, tiles, tmp_path):
+    forgetful = recipe.model_copy(update={"loss": recipe.loss.model_copy(update={"penalties": {}})})
+    with pytest.raises(RecipeError, match="amplitude"):
+        fit(forgetful, [tiles], tmp_path / "run", CPU)
+
+
+@pytest.mark.parametrize("sensors", ["optical", "sar"])
+def test_a_network_for_one_sensor_is_blind_to_the_other(recipe, tiles, tmp_path, sensors):
+    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.scaling import Scaler
+
+    alone = recipe.model_copy(update={"inputs": recipe.inputs.model_copy(update={"sensors": sensors})})
+    bundle = fit(changed(alone, steps=5), [tiles], tmp_path / "run", CPU).bundle
+    sample = tiles.read(tiles.select("val")[0]).sample
+    predictor = Predictor(bundle, device="cpu")
+    scaler = Scaler(bundle.manifest.inputs, tiles.manifest.statistics)
+    before = predictor.probabilities([sample], scaler)
+    getattr(sample, "sar" if sensors == "optical" else "optical")[:] = 7
+    assert (predictor.probabilities([sample], scaler) == before).all()
+    getattr(sample, sensors)[:] = 7
+    assert (predictor.probabilities([sample], scaler) != before).any()

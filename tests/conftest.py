@@ -7,6 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# the same examples in every run, and no verdict on the speed of the machine
+settings.register_profile(
+    "rsfuse", deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("rsfuse")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -21,7 +21,7 @@ class TrainingLines(Callback):
     def __init__(self) -> None:
         self._start = time.monotonic()
 
-    def on_validation_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Say how far it is."""
         spent = time.monotonic() - self._start
         left = spent / max(trainer.global_step, 1) * (trainer.max_steps - trainer.global_step)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as pl
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -142,6 +143,11 @@ class Fitting(pl.LightningModule):
         self.network, self.loss = network.to(memory_format=torch.channels_last), loss
         self._recipe, self._classes = recipe, classes
         self._confusion = Confusion.empty(classes)
+
+    def on_train_epoch_start(self) -> None:
+        """Make chance inside the network (dropout, stochastic depth) a function of seed and stretch, like samples."""
+        stretch = np.random.SeedSequence([self._recipe.seed, self.current_epoch])
+        torch.manual_seed(int(stretch.generate_state(1)[0]))
 
     def training_step(self, batch: Batch) -> Tensor:
         """The loss of one batch."""

@@ -10,7 +10,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -18,7 +17,7 @@ from rasterio.windows import Window
 from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.footprint import check_overlap, gsd_m, overlap
-from rsfuse.raster.opening import open_amplitude, open_raster, reading
+from rsfuse.raster.opening import GDAL_ERRORS, open_amplitude, open_raster, reading
 
 _TOLERANCE_PX = 0.01  # of the warp; GDAL's own 0.125 px would show where two windows meet
 _AVERAGE_BEYOND = 2.0  # bilinear looks at two pixels a side: coarser than that, it would skip some (aliasing)
@@ -79,7 +78,7 @@ class AlignedRaster:
                 src_nodata=file.nodata,
                 UNIFIED_SRC_NODATA="YES" if unsigned else "NO",  # see _validity
             )
-        except RasterioError as error:
+        except GDAL_ERRORS as error:
             raise GridMismatchError(
                 f"{self.path} cannot be brought to the grid of the optical: {error}",
                 hint="reproject it first, for example with gdalwarp",
@@ -120,10 +119,10 @@ class AlignedRaster:
         masks = self._source.read_masks(self._bands, window=inside) > 0
         # Unsigned numbers have none to spare for "no data": a dark lake may be 0 in one band. Only all bands tell.
         unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
-        valid &= masks.any(0) if unsigned else masks.all(0)
+        has_data: NDArray[np.bool_] = valid & (masks.any(0) if unsigned else masks.all(0))
         for band in self._alpha:
-            valid &= self._source.read(band, window=inside) > 0
-        return valid
+            has_data &= self._source.read(band, window=inside) > 0
+        return has_data
 
     def close(self) -> None:
         """Let go of the file."""

@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rasterio.errors import RasterioError
-
 from rsfuse.errors import OutputError
+from rsfuse.raster.opening import GDAL_ERRORS
 
-_ALMOST_FULL = 4 * 2**20  # what GDAL could not write is seldom more than one row of blocks
+_ALMOST_FULL = 2**20  # bytes; GDAL does not say why it could not write, and what fills a disk leaves a little
 
 
 def check_free(path: Path, *, overwrite: bool) -> None:
@@ -29,31 +28,40 @@ def check_free(path: Path, *, overwrite: bool) -> None:
         raise OutputError(f"there is no folder {path.parent}", hint=f"make it first: mkdir -p {path.parent}")
 
 
-@contextmanager
-def writing(path: Path, needed: int | None = None) -> Iterator[None]:
-    """Turn what goes wrong while a file is written into an error of the user's.
+def check_space(path: Path, needed: int) -> None:
+    """Refuse to begin what the disk cannot hold. GDAL's own way of telling is a mess on standard error.
 
     Args:
-        path: what is written.
-        needed: bytes that it takes, about, where that is known.
+        path: what is to be written.
+        needed: bytes that it takes at most.
+
+    Raises:
+        OutputError: with the bytes that are left.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if free < needed:
+        raise _full(path, free, needed)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file is written into an error of the user's.
 
     Raises:
         OutputError: naming the file, and the space that is left where the disk is full.
     """
     try:
         yield
-    except (RasterioError, OSError) as error:
-        raise write_error(path, error, needed) from error
+    except GDAL_ERRORS as error:
+        free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else _ALMOST_FULL
+        if free < _ALMOST_FULL or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)):
+            raise _full(path, free) from error
+        raise OutputError(f"{path} cannot be written: {error}", hint="check that you may write there") from error
 
 
-def write_error(path: Path, error: Exception, needed: int | None = None) -> OutputError:
-    """The error of `writing`: a full disk told as such, anything else in the words of the system."""
-    free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else None
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or (free is not None and free < max(needed or 0, _ALMOST_FULL)):
-        wants = "" if needed is None else f" and about {needed / 1e6:.1f} MB needed"
-        return OutputError(
-            f"the disk is full: {(free or 0) / 1e6:.1f} MB left{wants} to write {path}",
-            hint="free some space, or choose --out on another disk",
-        )
-    return OutputError(f"{path} cannot be written: {error}", hint="check that you may write there")
+def _full(path: Path, free: int, needed: int | None = None) -> OutputError:
+    wants = "" if needed is None else f", up to {needed / 1e6:.1f} MB more needed"
+    return OutputError(
+        f"the disk is full: {free / 1e6:.1f} MB left{wants} to write {path}",
+        hint="free some space, or choose --out on another disk",
+    )

@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 
 import numpy as np
-from rasterio.errors import RasterioError
 from rasterio.warp import transform
 from shapely import Polygon, box, make_valid
 
 from rsfuse.errors import GridMismatchError
 from rsfuse.geometry.grid import Grid, ground_distance_m
+from rsfuse.raster.opening import GDAL_ERRORS
 
 _POINTS_PER_EDGE = 21  # a straight edge bends in another projection; GDAL, too, looks at 21 points
 _LONLAT = "EPSG:4326"
@@ -28,7 +28,7 @@ def gsd_m(grid: Grid) -> float:
         xs, ys = zip(*(grid.transform * end for end in ends), strict=True)
         left, right, top, bottom = zip(*transform(grid.crs, _LONLAT, xs, ys), strict=True)
         return math.sqrt(ground_distance_m(left, right) * ground_distance_m(top, bottom))
-    except (RasterioError, ValueError):  # a local CRS, or one that is not valid here
+    except (*GDAL_ERRORS, ValueError):  # a local CRS, or one that is not valid here
         return math.nan
 
 
@@ -37,10 +37,11 @@ def overlap(raster: Grid, grid: Grid) -> float:
     outline = _outline(raster)
     try:
         xs, ys = transform(raster.crs, grid.crs, outline[:, 0], outline[:, 1])
-    except RasterioError:
+    except GDAL_ERRORS:
         return 0.0
-    columns, rows = ~grid.transform * (np.array(xs), np.array(ys))
-    points = np.stack([columns, rows], 1)
+    a, b, c, d, e, f = (~grid.transform)[:6]
+    x, y = np.array(xs), np.array(ys)
+    points = np.stack([a * x + b * y + c, d * x + e * y + f], 1)  # columns and rows of the grid
     points = points[np.isfinite(points).all(1)]
     if len(points) < 4:  # the CRS of the grid is not valid over there
         return 0.0
@@ -77,8 +78,10 @@ def _unknown_place(path: Path, raster: Grid, grid: Grid, has_gcps: bool) -> Grid
             f"{raster.height} x {raster.width} px and {grid.height} x {grid.width} px",
             hint="georeference both, or cut both to the same pixels",
         )
-    without, other = (f"{path} has no CRS", grid) if raster.crs is None else ("the scene has no CRS", raster)
-    known = f", the {'scene' if other is grid else 'other'} has {other.crs.to_string()}"
+    if raster.crs is None:
+        without, known = f"{path} has no CRS", f", the scene has {_name(grid)}"
+    else:
+        without, known = "the scene has no CRS", f", {path} has {_name(raster)}"
     if has_gcps:
         return GridMismatchError(
             f"{without}, only ground control points{known}", hint="orthorectify it first: gdalwarp -tps -t_srs ..."
@@ -94,7 +97,12 @@ def _outline(grid: Grid) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     zero, one = np.zeros_like(along), np.ones_like(along)
     columns = np.concatenate([along, one, 1 - along, zero]) * grid.width
     rows = np.concatenate([zero, along, one, 1 - along]) * grid.height
-    return np.stack(grid.transform * (columns, rows), 1)
+    a, b, c, d, e, f = grid.transform[:6]
+    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], 1)
+
+
+def _name(grid: Grid) -> str:
+    return grid.crs.to_string() if grid.crs else "no CRS"
 
 
 def _told(grid: Grid) -> str:
@@ -102,6 +110,6 @@ def _told(grid: Grid) -> str:
     outline = _outline(grid)
     try:
         lons, lats = transform(grid.crs, _LONLAT, outline[:, 0], outline[:, 1])
-    except RasterioError:
-        return f"{grid.bounds} in {grid.crs.to_string()}"
+    except GDAL_ERRORS:
+        return f"{tuple(grid.bounds)} in {_name(grid)}"
     return f"lon {min(lons):.4f} to {max(lons):.4f}, lat {min(lats):.4f} to {max(lats):.4f}"

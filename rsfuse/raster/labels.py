@@ -38,7 +38,7 @@ class Labels:
         if len(self._raster.dtypes) != 1 or not np.issubdtype(self._raster.dtypes[0], np.integer):
             self.close()
             raise SceneError(
-                f"{path} has {len(self._raster.dtypes)} band(s) of {self._raster.dtypes[0]}, labels have one of integers",
+                f"{path} has {len(self._raster.dtypes)} band(s) of {self._raster.dtypes[0]}, labels are one of integers",
                 hint="give a raster with one class code per pixel, not a coloured picture or scores",
             )
 
@@ -50,7 +50,7 @@ class Labels:
             LegendMismatchError: if a code is not between 0 and 255.
         """
         pixels, valid = self._raster.read(window)
-        codes = pixels[0]
+        codes: NDArray[np.float32] = pixels[0]
         codes[~valid] = NODATA
         if codes.min() < 0 or codes.max() > NODATA:
             strange = codes[(codes < 0) | (codes > NODATA)]
@@ -58,7 +58,8 @@ class Labels:
                 f"{self.path}: code {strange[0]:.0f} and {strange.size - 1} more pixels are not between 0 and {NODATA}",
                 hint="map the codes to the range of a legend, 0 to 254, or declare a nodata value",
             )
-        return codes.astype(np.uint8)
+        whole: NDArray[np.uint8] = codes.astype(np.uint8)
+        return whole
 
     def close(self) -> None:
         """Let go of the file."""

@@ -67,7 +67,7 @@ class Manifest(_Model):
         tiles: every tile.
     """
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     software: str
     source: Source
     size: int

@@ -11,11 +11,15 @@ from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError
+
+GDAL_ERRORS = (RasterioError, CPLE_BaseError, OSError)
+"""Whatever rasterio raises when GDAL fails: it wraps most of GDAL's errors, not all."""
 
 _CACHE_MB = 256  # decoded blocks kept by GDAL; its own default of 5 % of the memory is 6 GB on a machine with 128
 _warnings = threading.Lock()  # Python's list of warning filters belongs to all threads
@@ -32,7 +36,7 @@ def bound_cache() -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Open rasters without coordinates without a warning: that they have none is a fact, and checked where it matters."""
+    """Let rasters without coordinates be opened without a warning: whoever needs coordinates checks for them."""
     bound_cache()
     with _warnings, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
@@ -50,7 +54,7 @@ def open_raster(path: Path) -> DatasetReader:
             raise SceneError(f"{path} does not exist", hint="check the path")
         with quiet():
             return rasterio.open(path)
-    except (RasterioIOError, OSError) as error:
+    except GDAL_ERRORS as error:
         raise SceneError(
             f"{path} cannot be read as a raster: {_told(error)}",
             hint="give a raster that GDAL knows, such as a GeoTIFF; rsfuse doctor lists the formats",
@@ -66,7 +70,7 @@ def reading(path: Path, window: Window) -> Iterator[None]:
     """
     try:
         yield
-    except RasterioError as error:
+    except GDAL_ERRORS as error:
         raise SceneError(
             f"{path} cannot be read at row {window.row_off:.0f}, column {window.col_off:.0f} "
             f"({window.height:.0f} x {window.width:.0f} px): {_told(error)}",

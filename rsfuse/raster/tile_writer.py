@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,17 +111,19 @@ class TileSetWriter:
                     file.write(_to_dtype(pixels, dtype))
                     if not sample.valid.all():
                         file.write_mask(sample.valid)
-        classes: dict[int, int] = {}
-        if labels is not None:
-            self._legend.check(labels, f"tile {name}")
-            counts = np.bincount(labels[sample.valid], minlength=NODATA + 1)
-            classes = {code: int(counts[code]) for code in self._legend.codes if counts[code]}
-            with self._new_file("labels", name) as memory, _create(memory, grid, 1, "uint8", nodata=NODATA) as file:
-                paint(file, self._legend)
-                file.write(labels, 1)
+        classes = {} if labels is None else self._add_labels(name, grid, labels, sample.valid)
         place = (int(window.col_off), int(window.row_off), int(window.width), int(window.height))
         valid = round(float(sample.valid.mean()), 6)
         self._tiles.append(TileEntry(name=name, split=split, window=place, valid=valid, classes=classes))
+
+    def _add_labels(self, name: str, grid: Grid, labels: NDArray[np.uint8], valid: NDArray[np.bool_]) -> dict[int, int]:
+        """Write the labels of a tile; how many valid pixels each class has."""
+        self._legend.check(labels, f"tile {name}")
+        with self._new_file("labels", name) as memory, _create(memory, grid, 1, "uint8", nodata=NODATA) as file:
+            paint(file, self._legend)
+            file.write(labels, 1)
+        counts = np.bincount(labels[valid], minlength=NODATA + 1)
+        return {code: int(counts[code]) for code in self._legend.codes if counts[code]}
 
     @contextmanager
     def _new_file(self, layer: str, name: str) -> Iterator[MemoryFile]:
@@ -138,7 +139,7 @@ class TileSetWriter:
         part = self._folder / f".{TILES}.part"
         with writing(part):
             part.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-            os.replace(part, self._folder / TILES)
+            part.replace(self._folder / TILES)
 
     def __enter__(self) -> Self:
         return self
@@ -170,27 +171,27 @@ def _clear(folder: Path) -> None:
 def _create(memory: MemoryFile, grid: Grid, bands: int, dtype: str, nodata: int | None = None) -> Iterator[Any]:
     side = -(-max(grid.shape) // 16) * 16
     block = side if side <= _ONE_BLOCK else 256
-    with quiet(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
-        with memory.open(
-            driver="GTiff",
-            count=bands,
-            dtype=dtype,
-            height=grid.height,
-            width=grid.width,
-            crs=grid.crs,
-            transform=grid.transform,
-            nodata=nodata,
-            tiled=True,
-            blockxsize=block,
-            blockysize=block,
-            compress="DEFLATE",
-            photometric="MINISBLACK",
-        ) as file:
-            yield file
+    profile = {
+        "driver": "GTiff",
+        "dtype": dtype,
+        "count": bands,
+        "height": grid.height,
+        "width": grid.width,
+        "crs": grid.crs,
+        "transform": grid.transform,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": block,
+        "blockysize": block,
+        "compress": "DEFLATE",
+        "photometric": "MINISBLACK",
+    }
+    with quiet(), rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), memory.open(**profile) as file:
+        yield file
 
 
 def _tile_dtype(dtype: str | None) -> str:
-    """Type of a tile's file: that of the scene's where a sample, float32, has all its digits; else that of the sample."""
+    """Type of a tile's file: the scene's, unless a sample, which is float32, could not hold all its digits."""
     return dtype if dtype in {"uint8", "int8", "uint16", "int16"} else "float32"
 
 

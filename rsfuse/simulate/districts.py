@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.simulate.noise import Floats, Frame, Hashes, generator, hash_cells, mix, unit
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 SIDE = 230.0
 """Side of a district in pixels."""
@@ -65,7 +67,7 @@ class Districts:
         cosine, sine = np.cos(angle).take(self.index), np.sin(angle).take(self.index)
         return self.right * cosine + self.down * sine, self.down * cosine - self.right * sine
 
-    def of(self, values: NDArray[Any]) -> NDArray[Any]:
+    def of(self, values: NDArray[Scalar]) -> NDArray[Scalar]:
         """Spread a table (n,) over the pixels (h, w)."""
         return values.take(self.index)
 

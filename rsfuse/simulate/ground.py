@@ -66,8 +66,10 @@ class _Land:
     @cached_property
     def slope(self) -> Floats:
         """(h, w): rise towards the right of ridges that stand up where the hills do."""
-        ridges = (self.medium + np.float32(0.3) * self.fine) * np.clip(self.hills, 0, 1.5)
-        return np.gradient(ridges, axis=1).astype(np.float32) * np.float32(4)
+        ridges: Floats = (self.medium + np.float32(0.3) * self.fine) * np.clip(self.hills, 0, 1.5)
+        slope: Floats = np.gradient(ridges, axis=1)
+        slope *= 4
+        return slope
 
     def fields(self) -> NDArray[np.uint8]:
         """Materials (h, w) of farmland: one mix of crops per district, one crop per parcel."""
@@ -129,11 +131,12 @@ class _Land:
         across = across + np.float32(sway) * self.frame.noise(name, period) + np.float32(0.22 * sway) * self.broad
         place = across * np.float32(1 / spacing)
         place -= np.floor(place)
-        off = np.abs(place - np.float32(0.5)) * np.float32(spacing)
-        if off.min() > 4 * sway:
+        off: Floats = np.abs(place - np.float32(0.5)) * np.float32(spacing)
+        if off.min() > 150:  # too far to be seen, and to be worth its gradient
             return off
         down, right = np.gradient(across)
-        return off / np.sqrt(down**2 + right**2 + np.float32(0.02))
+        off /= np.sqrt(down**2 + right**2 + np.float32(0.02))
+        return off
 
     def paint_roads(self, material: NDArray[np.uint8], water: Mask) -> None:
         """Minor roads between districts, and main roads that also climb hills and cross rivers."""

@@ -101,9 +101,9 @@ def hash_cells(seed: int, name: str, rows: NDArray[Any], columns: NDArray[Any]) 
     return mix(by_row[:, None] + columns.astype(np.int64).astype(np.uint32)[None] * np.uint32(0x9E3779B1))
 
 
-def hash_places(rows: Floats, columns: Floats, start: Hashes | np.uint32 = np.uint32(0)) -> Hashes:
+def hash_places(rows: Floats, columns: Floats, start: Hashes | int = 0) -> Hashes:
     """Hashes of cells of which whole row and column numbers are given pixel by pixel. Shape stays."""
-    by_column = mix(columns.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1) + start)
+    by_column = mix(columns.astype(np.int32).view(np.uint32) * np.uint32(0x9E3779B1) + np.asarray(start, np.uint32))
     return mix(by_column + rows.astype(np.int32).view(np.uint32) * np.uint32(0x85EBCA6B))
 
 

@@ -84,8 +84,9 @@ def render(scene: SimulatedScene, window: Window) -> Rendered:
     for block_row, rows, from_rows in _touched(top, height):
         for block_column, columns, from_columns in _touched(left, width):
             made = _render_block(scene, block_row, block_column)
-            for whole, block in zip((optical, sar, truth), made, strict=True):
-                whole[..., rows, columns] = block[..., from_rows, from_columns]
+            optical[:, rows, columns] = made[0][:, from_rows, from_columns]
+            sar[:, rows, columns] = made[1][:, from_rows, from_columns]
+            truth[rows, columns] = made[2][from_rows, from_columns]
     return optical, sar, truth
 
 

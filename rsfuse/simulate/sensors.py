@@ -53,11 +53,12 @@ class Optical:
 
         shape = frame.height - 2, frame.width - 2
         recorded = np.empty((4, *shape), np.float32)
-        for band, (plane, bits) in enumerate(zip(recorded, random_bits(frame.seed, "camera", block, (4, *shape)), strict=True)):
+        bits = random_bits(frame.seed, "camera", block, recorded.shape)
+        for band, plane in enumerate(recorded):
             plane[:] = _blur(colors.reflectance[band].take(index) * light)
             plane *= self._gain[band]
             plane += air * self._haze[band]
-            plane += self._noise.take(bits)
+            plane += self._noise.take(bits[band])
         return recorded
 
 
@@ -87,7 +88,8 @@ class Radar:
     def record(self, intensity: Floats, seed: int, block: tuple[int, int]) -> Floats:
         """Amplitude (h, w) in DN of a mean intensity, with speckle."""
         bits = random_bits(seed, "speckle", block, intensity.shape)
-        return np.sqrt(intensity * self._speckle.take(bits))
+        speckled: Floats = intensity * self._speckle.take(bits)
+        return np.sqrt(speckled, out=speckled)
 
 
 class Clouds:
@@ -122,18 +124,22 @@ class Clouds:
     def opacity(self, frame: Frame) -> Floats:
         """How much of the ground (h, w) is hidden: 0 in the clear, 1 under the thick core, a soft edge between."""
         depth = np.clip((_billows(frame) - self._edge) * np.float32(2.5) + np.float32(0.5), 0, 1)
-        return depth * depth * (3 - 2 * depth)
+        opacity: Floats = depth * depth * (3 - 2 * depth)
+        return opacity
 
 
 def _billows(frame: Frame) -> Floats:
-    weights = ((620, 0.8), (210, 0.5), (70, 0.3), (26, 0.17))
-    return np.sum([np.float32(weight) * frame.noise("cloud", period) for period, weight in weights], axis=0)
+    billows = np.float32(0.8) * frame.noise("cloud", 620)
+    for period, weight in ((210, 0.5), (70, 0.3), (26, 0.17)):
+        billows += np.float32(weight) * frame.noise("cloud", period)
+    return billows
 
 
 def _blur(plane: Floats) -> Floats:
     """Each pixel mixed with its neighbours (weights 1 4 1 along both axes); a ring of one pixel falls away."""
-    rows = (plane[:-2] + plane[2:] + 4 * plane[1:-1]) * np.float32(1 / 6)
-    return (rows[:, :-2] + rows[:, 2:] + 4 * rows[:, 1:-1]) * np.float32(1 / 6)
+    rows: Floats = (plane[:-2] + plane[2:] + 4 * plane[1:-1]) * np.float32(1 / 6)
+    mixed: Floats = (rows[:, :-2] + rows[:, 2:] + 4 * rows[:, 1:-1]) * np.float32(1 / 6)
+    return mixed
 
 
 def random_bits(seed: int, name: str, block: tuple[int, int], shape: tuple[int, ...]) -> NDArray[np.uint16]:

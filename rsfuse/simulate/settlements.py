@@ -17,7 +17,7 @@ _CELLS = np.array([6.0, 8.0, 10.0, 15.0], np.float32)  # sides of a plot with on
 
 
 def city(districts: Districts, where: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Materials of the pixels (n,) of a mask (h, w) that lie in a town: streets around blocks of buildings and parks."""
+    """Materials of the pixels (n,) of a mask (h, w) that lie in a town: streets around buildings and parks."""
     along, across = (each[where] for each in districts.plots)
     start = districts.hashes.take(districts.index[where])
     block, (right, down) = _cells(along, across, np.float32(BLOCK), start)

@@ -53,7 +53,7 @@ def test_no_overlap(rsfuse, raster, nothing_new):
     scene = raster("scene.tif")
     sar = raster("sar.tif", bands=1, transform=Affine(10, 0, 700_000, 0, -10, 4_000_000))
     nothing_new()
-    told(rsfuse("predict", scene, "--sar", sar), "overlap")
+    told(rsfuse("predict", scene, "--sar", sar), "sar.tif lies elsewhere", "lon")
 
 
 def test_one_raster_without_a_crs(rsfuse, raster, nothing_new):

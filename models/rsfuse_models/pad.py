@@ -7,7 +7,8 @@ Equation numbers are the paper's. Deviations are listed in models/README.md.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -105,14 +106,15 @@ class PhaseCorrection(nn.Module):
         super().__init__()
         hidden = max(channels // REDUCTION, 1)
         self.gate = nn.Sequential(
-            nn.Conv2d(channels, hidden, 1), nn.LeakyReLU(0.01, inplace=True), last := nn.Conv2d(hidden, 1, 1)
+            nn.Conv2d(channels, hidden, 1), nn.LeakyReLU(0.01, inplace=True), nn.Conv2d(hidden, 1, 1)
         )
         with torch.no_grad():
-            last.bias += bias
+            self.gate.get_parameter("2.bias").add_(bias)
 
     def forward(self, phase: Tensor) -> Tensor:
         """P of (B, C, H, W // 2 + 1), radians, to P'."""
-        return phase * (1 + self.gate(phase).sigmoid())
+        stretch: Tensor = 1 + self.gate(phase).sigmoid()  # (B, 1, H, W // 2 + 1)
+        return phase * stretch
 
 
 class PADBlock(nn.Module):
@@ -237,7 +239,9 @@ class PAD(FusionNetwork):
         """What each block of each stage made."""
         self.check(optical, sar)
         pairs = zip(self.optical_encoder(optical), self.sar_encoder(sar), strict=True)
-        return [_fuse_stage(blocks, *pair) for blocks, pair in zip(self.fusion, pairs, strict=True)]
+        return [
+            _fuse_stage(cast(nn.ModuleList, blocks), *pair) for blocks, pair in zip(self.fusion, pairs, strict=True)
+        ]
 
     def _amplitude_penalty(self, stages: list[list[Fused]]) -> Tensor:
         per_stage = [
@@ -247,7 +251,7 @@ class PAD(FusionNetwork):
         return torch.stack([w * penalty for w, penalty in zip(self.stage_weights, per_stage, strict=True)]).sum()
 
 
-def _fuse_stage(blocks: nn.ModuleList, optical: Tensor, sar: Tensor) -> list[Fused]:
+def _fuse_stage(blocks: Iterable[nn.Module], optical: Tensor, sar: Tensor) -> list[Fused]:
     steps: list[Fused] = []
     for block in blocks:
         steps.append(block(optical, sar))

@@ -38,7 +38,7 @@ class Labels:
         if len(self._raster.dtypes) != 1 or not np.issubdtype(self._raster.dtypes[0], np.integer):
             self.close()
             raise SceneError(
-                f"{path} has {len(self._raster.dtypes)} band(s) of {self._raster.dtypes[0]}, labels are one of integers",
+                f"{path} has {len(self._raster.dtypes)} band(s) of {self._raster.dtypes[0]}, labels are integers",
                 hint="give a raster with one class code per pixel, not a coloured picture or scores",
             )
 

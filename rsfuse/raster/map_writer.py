@@ -82,7 +82,7 @@ class MapWriter:
             raise ValueError(f"a strip {codes.dtype} {codes.shape} at row {top}, after {self._rows} rows")
         if top + len(codes) > self._grid.height:
             raise ValueError(f"{top + len(codes)} rows for a map of {self._grid.height}")
-        self._checksum = zlib.crc32(np.ascontiguousarray(codes), self._checksum)
+        self._checksum = zlib.crc32(codes.tobytes(), self._checksum)
         while len(codes):
             filled = self._rows % BLOCK
             taken = codes[: BLOCK - filled]

@@ -110,7 +110,7 @@ def test_a_scene_without_sar_is_warned_of(paths, predictor, tmp_path, caplog):
 
 
 def test_other_bands_than_the_bundles_are_refused_before_work_starts(write_raster, predictor, tmp_path):
-    optical = write_raster("scene.tif", np.ones((4, 64, 64), np.uint8))
+    optical = write_raster("scene.tif", np.ones((4, 64, 64), np.uint16))
     with Scene(optical) as scene, pytest.raises(BundleError, match="4 bands") as caught:
         predict(scene, predictor, tmp_path / "map.tif")
     assert "--optical-bands" in (caught.value.hint or "")

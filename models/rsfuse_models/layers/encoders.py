@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import timm
 import torch
-from timm.layers import LayerNorm2d
+from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
 from rsfuse_models.layers.imagenet import load_lite0
@@ -44,16 +44,10 @@ class Encoder(nn.Module):
         super().__init__()
         levels = feature_levels(name)
         stages = choose_stages(name, levels, stages)
-        self.trunk = _cut(
-            timm.create_model(
-                name,
-                features_only=True,
-                pretrained=False,
-                in_chans=channels_in,
-                out_indices=stages,
-                **({"drop_path_rate": drop_path} if drop_path else {}),  # not every encoder knows the option
-            )
-        )
+        options: dict[str, Any] = {"in_chans": channels_in, "out_indices": stages}
+        if drop_path:  # not every encoder knows the option
+            options["drop_path_rate"] = drop_path
+        self.trunk = _cut(timm.create_model(name, features_only=True, pretrained=False, **options))
         if pretrained == "imagenet-lite0":
             load_lite0(self.trunk, name)
         self.channels = tuple(levels[stage][0] for stage in stages)
@@ -73,7 +67,7 @@ def feature_levels(name: str) -> list[tuple[int, int]]:
     """
     try:
         with torch.device("meta"):  # the numbers alone, no weights
-            trunk = timm.create_model(name, features_only=True, pretrained=False)
+            trunk: Any = timm.create_model(name, features_only=True, pretrained=False)
     except RuntimeError as error:
         raise ValueError(f"timm has no feature encoder {name!r}: {error}") from error
     if getattr(trunk, "output_fmt", "NCHW") != "NCHW":
@@ -98,10 +92,11 @@ def choose_stages(name: str, levels: list[tuple[int, int]], stages: tuple[int, .
     return stages
 
 
-def _cut(trunk: nn.Module) -> nn.Module:
+def _cut(trunk: Any) -> nn.Module:
     """Drop blocks after the last stage in use; timm cuts most encoders by itself, the EfficientNet family not."""
     blocks = getattr(trunk, "blocks", None)
     if isinstance(blocks, nn.Sequential):
         last = trunk.feature_info.module_name()[-1]
         trunk.blocks = blocks[: int(last.split(".")[1]) + 1]
-    return trunk
+    cut: nn.Module = trunk
+    return cut

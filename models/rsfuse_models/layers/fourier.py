@@ -48,7 +48,8 @@ def recouple(amplitude: Tensor, phase: Tensor, size: tuple[int, int]) -> Tensor:
     """
     # Not torch.polar: its gradient takes the amplitude for positive.
     wave = torch.complex(amplitude * phase.cos(), amplitude * phase.sin())
-    return torch.fft.irfft2(project_hermitian(wave, size[1]), s=size, norm="ortho")
+    features: Tensor = torch.fft.irfft2(project_hermitian(wave, size[1]), s=size, norm="ortho")
+    return features
 
 
 def project_hermitian(wave: Tensor, width: int) -> Tensor:

@@ -1,0 +1,98 @@
+"""Bundles open, run as they were saved, and say what is wrong with them."""
+
+import pytest
+import torch
+import yaml
+
+from rsfuse.errors import BundleError
+from rsfuse.learn.bundle import MANIFEST, WEIGHTS, Bundle, BundleManifest, PatchSize, build_network, bundle_names, save_bundle
+from rsfuse.learn.predictor import Predictor, choose_device
+from rsfuse.learn.recipe import load_recipe
+from rsfuse.legend import LEGENDS
+
+NETWORK = {"name": "pad", "encoder": "test_resnet", "stages": [1, 2], "aux_stage": 1, "channels": 8, "aux_channels": 8}
+
+
+def save(folder, storage="float32"):
+    inputs, legend = load_recipe("pad_sentinel-10m").inputs, LEGENDS["sentinel-5"]
+    torch.manual_seed(0)
+    network = build_network(NETWORK, inputs, len(legend))
+    manifest = BundleManifest(
+        description="random weights",
+        network=NETWORK,
+        inputs=inputs,
+        statistics=None,
+        legend=legend.to_dict(),
+        patch=PatchSize(size=64, halo=8),
+        gsd_m=10.0,
+        trained_on=("nothing",),
+        scores={},
+    )
+    return save_bundle(folder, manifest, network.state_dict(), storage=storage, card="# mine\n"), network
+
+
+def test_a_bundle_comes_back_as_it_was_saved(tmp_path):
+    bundle, network = save(tmp_path / "mine")
+    again = Bundle.open(tmp_path / "mine")
+    assert again.manifest == bundle.manifest
+    assert again.card == "# mine"
+    assert again.legend == LEGENDS["sentinel-5"]
+    loaded = again.network()
+    assert not loaded.training
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in network.state_dict().items())
+
+
+def test_weights_stored_in_half_precision_run_in_single(tmp_path):
+    bundle, _ = save(tmp_path / "mine", "float16")
+    assert {weight.dtype for weight in bundle.network().state_dict().values()} == {torch.float32, torch.int64}
+
+
+@pytest.mark.parametrize("name", bundle_names())
+def test_every_bundle_that_ships_wakes_and_has_a_card(name):
+    bundle = Bundle.open(name)
+    assert len(bundle.card) > 500
+    Predictor(bundle, device="cpu")
+
+
+def test_an_unknown_bundle_names_those_there_are():
+    with pytest.raises(BundleError, match="nonesuch") as caught:
+        Bundle.open("nonesuch")
+    assert all(name in (caught.value.hint or "") for name in bundle_names())
+
+
+@pytest.mark.parametrize("text", ["{unclosed", "just words", "version: 1"])
+def test_a_manifest_that_is_none_is_refused(tmp_path, text):
+    save(tmp_path / "mine")
+    (tmp_path / "mine" / MANIFEST).write_text(text, encoding="utf-8")
+    with pytest.raises(BundleError, match="bundle.yaml"):
+        Bundle.open(tmp_path / "mine")
+
+
+def test_a_bundle_of_another_version_is_refused_with_both(tmp_path):
+    save(tmp_path / "mine")
+    path = tmp_path / "mine" / MANIFEST
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**data, "version": 99}), encoding="utf-8")
+    with pytest.raises(BundleError, match="version 99"):
+        Bundle.open(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "of another network"])
+def test_damaged_weights_are_told(tmp_path, damage):
+    bundle, network = save(tmp_path / "mine")
+    path = bundle.folder / WEIGHTS
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    else:
+        weights = {name: value for name, value in network.state_dict().items() if "head" not in name}
+        save_bundle(bundle.folder, bundle.manifest, weights, storage="float32", card="")
+    with pytest.raises(BundleError, match=r"weights\.safetensors"):
+        Bundle.open(bundle.folder).network()
+
+
+def test_a_device_that_is_not_there_is_told():
+    with pytest.raises(BundleError, match="abacus") as caught:
+        choose_device("abacus")
+    assert "--device" in (caught.value.hint or "")

@@ -93,7 +93,8 @@ class Legend:
 
     def to_code(self, indices: NDArray[np.integer[Any]]) -> NDArray[np.uint8]:
         """Raster codes of indices; whatever is not an index becomes 255. Shape stays."""
-        return self._code_of_index[indices]
+        codes: NDArray[np.uint8] = self._code_of_index[indices]
+        return codes
 
     def check(self, codes: NDArray[np.integer[Any]], where: str = "the labels") -> None:
         """Refuse codes that this legend does not know.

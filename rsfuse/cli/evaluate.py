@@ -21,7 +21,7 @@ def evaluate(
     labels: Annotated[
         Path | None, typer.Argument(metavar="[LABELS]", help="Raster of reference codes.", show_default=False)
     ] = None,
-    legend: options.LegendName = None,
+    legend: options.LegendName = "",
     bundle: Annotated[
         str | None, typer.Option("--bundle", help="Evaluate a bundle on tiles instead of a map.", show_default=False)
     ] = None,
@@ -50,7 +50,7 @@ def evaluate(
         tell(report)
 
 
-def _map(map_path: Path, labels: Path, legend: str | None) -> EvalReport:
+def _map(map_path: Path, labels: Path, legend: str) -> EvalReport:
     from rsfuse.raster.legend_file import find_legend
     from rsfuse.tasks.evaluate import evaluate_map
 

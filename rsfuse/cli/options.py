@@ -60,7 +60,7 @@ SarBands = Annotated[
     ),
 ]
 LegendName = Annotated[
-    str | None,
+    str,
     typer.Option(
         "--legend",
         help="What the codes mean: whu-opt-sar, sentinel-5, or a YAML file with classes.",

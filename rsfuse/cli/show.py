@@ -75,11 +75,9 @@ def document(data: Mapping[str, Any]) -> None:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table of the result; numbers to the right, floats to four places."""
     drawn = Table(title=title, title_justify="left")
-    for column in columns:
-        drawn.add_column(column)
-    for number, column in enumerate(drawn.columns):
-        if rows and all(isinstance(row[number], int | float) for row in rows):
-            column.justify = "right"
+    for number, column in enumerate(columns):
+        numbers = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
+        drawn.add_column(column, justify="right" if numbers else "left")
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row))
     _out().print(drawn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import time
 import warnings
@@ -14,7 +15,7 @@ from typing import Any
 import lightning as pl
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -179,7 +180,7 @@ class Fitting(pl.LightningModule):
         """AdamW; encoders at their own rate; linear warm-up, then a cosine to 0 over all steps."""
         recipe = self._recipe
         named = list(self.network.named_parameters())
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [weight for name, weight in named if "encoder" in name], "lr": recipe.lr * recipe.encoder_lr},
             {"params": [weight for name, weight in named if "encoder" not in name]},
         ]
@@ -202,13 +203,14 @@ def _trainer(recipe: Training, folder: Path, means: FitMeans, callbacks: list[Ca
         accelerator={"cuda": "gpu"}.get(kind, kind),
         devices=[int(number)] if number else 1,
         max_steps=recipe.steps,
+        max_epochs=math.ceil(recipe.steps / recipe.validate_every),
         reload_dataloaders_every_n_epochs=1,
         gradient_clip_val=recipe.clip or None,
         num_sanity_val_steps=0,
         log_every_n_steps=min(10, recipe.validate_every),
         callbacks=[*means.callbacks, *callbacks],
         logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(str(folder), "logs", "")],
-        enable_progress_bar=bool(means.callbacks),
+        enable_progress_bar=any(isinstance(each, ProgressBar) for each in means.callbacks),
         enable_model_summary=False,
         use_distributed_sampler=False,
     )

@@ -34,7 +34,7 @@ class Predictor:
         self.device = choose_device(device)
         self._dtype = choose_dtype(precision, self.device)
         # channels-last: convolutions on CPU and tensor cores alike want their channels side by side
-        self._network = bundle.network().to(self.device, memory_format=torch.channels_last)
+        self._network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
 
     def probabilities(self, samples: Sequence[Sample], scaler: Scaler) -> NDArray[np.float32]:
         """(B, K, h, w) class probabilities of B samples of one size."""

@@ -50,7 +50,7 @@ class Scaler:
         low = np.array([band.percentiles[scaling.low] for band in bands], np.float32)[:, None, None]
         high = np.array([band.percentiles[scaling.high] for band in bands], np.float32)[:, None, None]
         # a band without contrast says nothing: any span does
-        span = np.where(high > low, high - low, 1)
-        scaled = np.clip((pixels - low) * (2 / span) - 1, -scaling.limit, scaling.limit)
+        span = np.where(high > low, high - low, np.float32(1))
+        scaled: Floats = np.clip((pixels - low) * (2 / span) - 1, -scaling.limit, scaling.limit)
         scaled *= valid
         return scaled

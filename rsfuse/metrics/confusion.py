@@ -54,7 +54,8 @@ class Confusion:
     @property
     def labelled(self) -> NDArray[np.int64]:
         """(K,) reference pixels of each class."""
-        return self.counts.sum(1) + self.unmapped
+        labelled: NDArray[np.int64] = self.counts.sum(1) + self.unmapped
+        return labelled
 
     @property
     def pixels(self) -> int:
@@ -125,7 +126,8 @@ def _ratio(part: Any, whole: Any) -> float:
 
 
 def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    ratios: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
+    return ratios
 
 
 def _mean(values: Floats) -> float:

@@ -119,10 +119,10 @@ class AlignedRaster:
         masks = self._source.read_masks(self._bands, window=inside) > 0
         # Unsigned numbers have none to spare for "no data": a dark lake may be 0 in one band. Only all bands tell.
         unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
-        has_data: NDArray[np.bool_] = valid & (masks.any(0) if unsigned else masks.all(0))
+        valid &= np.any(masks, axis=0) if unsigned else np.all(masks, axis=0)
         for band in self._alpha:
-            has_data &= self._source.read(band, window=inside) > 0
-        return has_data
+            valid &= np.asarray(self._source.read(band, window=inside) > 0)
+        return valid
 
     def close(self) -> None:
         """Let go of the file."""

@@ -35,7 +35,8 @@ def look_at_map(path: Path, longest: int, legend: Legend) -> Picture:
     colors = np.full((256, 3), 255, np.uint8)
     for each in legend:
         colors[each.code] = each.color
-    return colors[codes]
+    picture: Picture = colors[codes]
+    return picture
 
 
 def _fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -46,4 +47,5 @@ def _fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
 def _stretch(band: NDArray[np.float32]) -> Picture:
     low, high = np.nanpercentile(band, (2, 98))
     unit = (np.nan_to_num(band) - low) / max(high - low, 1e-6)
-    return (np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    stretched: Picture = (np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    return stretched

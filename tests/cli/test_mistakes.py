@@ -154,10 +154,10 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(rsfuse, raster, small_d
     result = rsfuse("predict", scene, "-o", small_disk / "map.tif")
     told(result, "map.tif", "free")
     assert not (small_disk / "map.tif").exists()
-    assert [path for path in small_disk.iterdir()] == []
+    assert list(small_disk.iterdir()) == []
 
 
-def test_an_interrupted_prediction_exits_with_130_and_leaves_nothing(rsfuse, raster, tmp_path, monkeypatch, nothing_new):
+def test_an_interrupted_prediction_exits_with_130_leaving_nothing(rsfuse, raster, tmp_path, monkeypatch, nothing_new):
     from rsfuse.learn.predictor import Predictor
 
     def interrupt(*_):

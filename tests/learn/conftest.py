@@ -16,6 +16,7 @@ from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
 
 SIDE, TILE = 256, 64
+TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_000_000)
 SMALL = (
     "network.encoder=test_resnet",
     "network.pretrained=none",
@@ -35,7 +36,7 @@ SMALL = (
 
 def write(path: Path, pixels: np.ndarray) -> Path:
     profile = {"driver": "GTiff", "count": len(pixels), "height": SIDE, "width": SIDE, "dtype": pixels.dtype}
-    with rasterio.open(path, "w", crs="EPSG:32650", transform=Affine(10, 0, 500_000, 0, -10, 4_000_000), **profile) as f:
+    with rasterio.open(path, "w", crs="EPSG:32650", transform=TRANSFORM, **profile) as f:
         f.write(pixels)
     return path
 

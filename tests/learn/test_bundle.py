@@ -5,7 +5,16 @@ import torch
 import yaml
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import MANIFEST, WEIGHTS, Bundle, BundleManifest, PatchSize, build_network, bundle_names, save_bundle
+from rsfuse.learn.bundle import (
+    MANIFEST,
+    WEIGHTS,
+    Bundle,
+    BundleManifest,
+    PatchSize,
+    build_network,
+    bundle_names,
+    save_bundle,
+)
 from rsfuse.learn.predictor import Predictor, choose_device
 from rsfuse.learn.recipe import load_recipe
 from rsfuse.legend import LEGENDS
@@ -64,7 +73,7 @@ def test_an_unknown_bundle_names_those_there_are():
 def test_a_manifest_that_is_none_is_refused(tmp_path, text):
     save(tmp_path / "mine")
     (tmp_path / "mine" / MANIFEST).write_text(text, encoding="utf-8")
-    with pytest.raises(BundleError, match="bundle.yaml"):
+    with pytest.raises(BundleError, match=r"bundle\.yaml"):
         Bundle.open(tmp_path / "mine")
 
 

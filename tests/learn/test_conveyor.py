@@ -1,5 +1,7 @@
 """The conveyor gives what the network gives, wherever patches begin and however they travel."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from rasterio.windows import Window
@@ -16,10 +18,8 @@ LEGEND = LEGENDS["sentinel-5"]
 class Brightness:
     """Stands in for a predictor: five scores that depend on each pixel alone."""
 
-    class bundle:
-        legend = LEGEND
-
     def __init__(self):
+        self.bundle = SimpleNamespace(legend=LEGEND)
         self.sizes = []
 
     def probabilities(self, samples, scaler):

@@ -27,7 +27,9 @@ def codes():
     """A map and labels of 700 x 1100 px that agree on most pixels; some labels are missing, some map pixels too."""
     chance = np.random.default_rng(0)
     labels = chance.choice(LEGEND.codes, (700, 1100)).astype(np.uint8)
-    mapped = np.where(chance.random(labels.shape) < 0.7, labels, chance.choice(LEGEND.codes, labels.shape)).astype(np.uint8)
+    mapped = np.where(chance.random(labels.shape) < 0.7, labels, chance.choice(LEGEND.codes, labels.shape)).astype(
+        np.uint8
+    )
     labels[chance.random(labels.shape) < 0.1] = 0  # WHU-OPT-SAR's "nobody said"
     return mapped, labels
 

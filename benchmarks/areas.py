@@ -21,7 +21,7 @@ from rsfuse.tasks.tile import TileSettings, tile
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LEGEND = LEGENDS["sentinel-5"]
-TILE = 512
+BLOCK, TILE = 512, 256
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ PORTO_ALEGRE = Area(
     DATA / "porto_alegre" / "s1_vv_vh_preflood.tif",
     DATA / "porto_alegre" / "labels_preflood.tif",
     Bands(None, (2,)),
-    Window(0, 0, 3 * TILE, 5 * TILE),  # tile columns 0-2, tile rows 0-4
+    Window(0, 0, 3 * BLOCK, 5 * BLOCK),  # tile columns 0-2, tile rows 0-4
 )
 RIVERSIDE = Area(
     "riverside",
@@ -56,16 +56,16 @@ RIVERSIDE = Area(
     DATA / "riverside" / "sar.tif",
     DATA / "riverside" / "labels.tif",
     Bands(),
-    Window(0, 0, 4 * TILE, 4 * TILE),
+    Window(0, 0, 4 * BLOCK, 4 * BLOCK),
 )
 AREAS = (PORTO_ALEGRE, RIVERSIDE)
 
 
 def cut(area: Area, folder: Path) -> Path:
-    """Training tiles of an area, its last row of tiles for validation, under `folder`; cut once."""
+    """Training tiles of an area, its last column of tiles for validation, under `folder`; cut once."""
     target = folder / area.name
     if not (target / "tiles.json").is_file():
-        settings = TileSettings(size=TILE, window=area.train, val=0.2, overwrite=True)
+        settings = TileSettings(size=TILE, window=area.train, val=0.15, overwrite=True)
         with Scene(area.optical, area.sar, bands=area.bands) as scene:
             tile(scene, area.labels, LEGEND, target, settings)
     return target
@@ -88,7 +88,7 @@ def test_labels(folder: Path) -> dict[str, Path]:
         dtype=np.uint8,
     )  # the polygons are in pixels of this grid, so no transform
     lower = codes.copy()
-    lower[: 5 * TILE] = NODATA
+    lower[: 5 * BLOCK] = NODATA
     paths = {"polygons": folder / "polygons.tif", "rows 5-6": folder / "rows_5_6.tif"}
     for path, labels in zip(paths.values(), (burned, lower), strict=True):
         with rasterio.open(path, "w", **profile) as target:

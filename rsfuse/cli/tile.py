@@ -34,7 +34,7 @@ def tile(
     val: Annotated[
         float,
         typer.Option(
-            "--val", min=0, max=1, help="Share of the rows of tiles, from the lower edge, kept for validation."
+            "--val", min=0, max=1, help="Share of the columns of tiles, from the right edge, kept for validation."
         ),
     ] = 0.0,
     split: Annotated[

@@ -38,6 +38,9 @@ class Scaling(_Section):
     """Percentile that becomes -1."""
     high: Literal[98, 99] = 98
     """Percentile that becomes +1."""
+    optical_curve: NotNegative = 0.0
+    """k of log(1 + k u) / log(1 + k), which bends optical values u between the percentiles; 0 leaves them straight.
+    Most of a scene is dark, and trees and grass differ by a few counts of it."""
     limit: Annotated[float, Field(ge=1)] = 2.0
     """Scaled values are clipped to plus and minus this."""
 

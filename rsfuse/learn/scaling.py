@@ -32,9 +32,14 @@ class Scaler:
     def __call__(self, sample: Sample) -> tuple[Floats, Floats]:
         """Scaled optical (C, h, w) and SAR (S, h, w)."""
         return (
-            self._scale(sample.optical, sample.valid, self.statistics.optical, seen=self.inputs.sensors != "sar"),
+            self._scale_optical(sample),
             self._scale_sar(sample),
         )
+
+    def _scale_optical(self, sample: Sample) -> Floats:
+        seen = self.inputs.sensors != "sar"
+        scaled = self._scale(sample.optical, sample.valid, self.statistics.optical, seen=seen)
+        return bend(scaled, self.inputs.scaling.optical_curve)
 
     def _scale_sar(self, sample: Sample) -> Floats:
         if len(sample.sar) == 0:
@@ -54,3 +59,17 @@ class Scaler:
         scaled: Floats = np.clip((pixels - low) * (2 / span) - 1, -scaling.limit, scaling.limit)
         scaled *= valid
         return scaled
+
+
+def bend(scaled: Floats, curve: float) -> Floats:
+    """Spread dark values: -1, 1 and 0 (no data) stay, below -1 the curve goes on straight.
+
+    Args:
+        scaled: values with the percentiles at -1 and 1.
+        curve: k of log(1 + k u) / log(1 + k) for u = (scaled + 1) / 2; 0 bends nothing.
+    """
+    if curve == 0:
+        return scaled
+    unit = (scaled + 1) / 2
+    bent = np.where(unit > 0, np.log1p(curve * np.maximum(unit, 0)), curve * unit) / np.log1p(curve)
+    return np.where(scaled == 0, scaled, 2 * bent - 1).astype(np.float32)

@@ -104,7 +104,8 @@ class Confusion:
         total = self.pixels
         if total == 0:
             return float("nan")
-        chance = float(self.labelled @ self.counts.sum(0)) / total**2
+        # in floats: the products of int64 counts wrap around at some seven gigapixels
+        chance = float(self.labelled.astype(np.float64) @ self.counts.sum(0)) / total**2
         return (self.oa - chance) / (1 - chance) if chance < 1 else float("nan")
 
     def __repr__(self) -> str:

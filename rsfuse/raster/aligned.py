@@ -16,8 +16,8 @@ from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
-from rsfuse.raster.footprint import check_overlap, gsd_m, overlap
-from rsfuse.raster.opening import GDAL_ERRORS, open_amplitude, open_raster, reading
+from rsfuse.raster.footprint import check_overlap, coarseness, overlap
+from rsfuse.raster.opening import GDAL_ERRORS, open_plain, open_raster, reading
 
 _TOLERANCE_PX = 0.01  # of the warp; GDAL's own 0.125 px would show where two windows meet
 _AVERAGE_BEYOND = 2.0  # bilinear looks at two pixels a side: coarser than that, it would skip some (aliasing)
@@ -48,11 +48,12 @@ class AlignedRaster:
             check_overlap(path, own, self.grid, has_gcps=bool(file.gcps[0]))
             self._bands = _choose_bands(path, file, bands)
             self.dtypes: tuple[str, ...] = tuple(file.dtypes[band - 1] for band in self._bands)
+            self._unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
             self.names: tuple[str, ...] = tuple(file.descriptions[band - 1] or f"band {band}" for band in self._bands)
             self.tags: dict[str, str] = {**file.tags(), **file.tags(self._bands[0])}
-            self._alpha = _alpha_bands(file)
-            if any(dtype.startswith("complex") for dtype in file.dtypes):
-                file = opened.enter_context(open_amplitude(path, file))
+            self._alpha = tuple(band for band in _alpha_bands(file) if band not in self._bands)
+            if self._alpha != _alpha_bands(file) or any(dtype.startswith("complex") for dtype in file.dtypes):
+                file = opened.enter_context(open_plain(path, file))
             # two rasters without coordinates and of one shape are taken to coincide: nothing says otherwise
             self._in_place = self.grid.crs is None or own.matches(self.grid)
             self.overlap: float = 1.0 if self._in_place else overlap(own, self.grid)
@@ -60,10 +61,9 @@ class AlignedRaster:
             self._opened = opened.pop_all()
 
     def _warp(self, file: DatasetReader, own: Grid, categorical: bool) -> WarpedVRT:
-        finer = gsd_m(self.grid) / gsd_m(own)
+        columns, rows = coarseness(self.grid, own)
         # dB or power, nobody says; between neighbours the mean of dB is near enough to the dB of the mean
-        smooth = Resampling.average if finer > _AVERAGE_BEYOND else Resampling.bilinear
-        unsigned = np.issubdtype(self.dtypes[0], np.unsignedinteger)
+        smooth = Resampling.average if max(columns, rows) > _AVERAGE_BEYOND else Resampling.bilinear
         try:
             return WarpedVRT(
                 file,
@@ -76,7 +76,10 @@ class AlignedRaster:
                 dtype="float32",
                 nodata=np.nan,  # unlike any number of the file, NaN cannot be meant for a value
                 src_nodata=file.nodata,
-                UNIFIED_SRC_NODATA="YES" if unsigned else "NO",  # see _validity
+                UNIFIED_SRC_NODATA="YES" if self._unsigned else "NO",  # see _validity
+                # else GDAL derives the width of its kernel from each window anew, and windows do not meet
+                XSCALE=1 / max(columns, 1),
+                YSCALE=1 / max(rows, 1),
             )
         except GDAL_ERRORS as error:
             raise GridMismatchError(
@@ -118,8 +121,7 @@ class AlignedRaster:
             return valid
         masks = self._source.read_masks(self._bands, window=inside) > 0
         # Unsigned numbers have none to spare for "no data": a dark lake may be 0 in one band. Only all bands tell.
-        unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
-        valid &= np.any(masks, axis=0) if unsigned else np.all(masks, axis=0)
+        valid &= np.asarray(masks.any(0) if self._unsigned else masks.all(0))
         for band in self._alpha:
             valid &= np.asarray(self._source.read(band, window=inside) > 0)
         return valid
@@ -140,13 +142,14 @@ def _alpha_bands(file: DatasetReader) -> tuple[int, ...]:
 
 
 def _choose_bands(path: Path, file: DatasetReader, wanted: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The bands to read. Who names a band gets it: many a file calls its near infrared transparency."""
     alpha = _alpha_bands(file)
-    there = tuple(band for band in range(1, file.count + 1) if band not in alpha)
-    missing = [band for band in wanted or there or (1,) if band not in there]
-    if missing:
-        besides = f", and band {alpha[0]} is transparency" if alpha else ""
+    bands = wanted or tuple(band for band in range(1, file.count + 1) if band not in alpha)
+    missing = [band for band in bands if not 1 <= band <= file.count]
+    if missing or not bands:
+        told = f"no band {', '.join(map(str, missing))}" if missing else "none but transparency"
         raise SceneError(
-            f"{path} has {len(there)} band(s){besides}; there is no band {', '.join(map(str, missing))} to read",
-            hint=f"choose among: {', '.join(map(str, there)) or 'none'}",
+            f"{path} has {file.count} band(s), there is {told} to read",
+            hint=f"choose among: {', '.join(map(str, range(1, file.count + 1)))}",
         )
-    return wanted or there
+    return bands

@@ -32,6 +32,19 @@ def gsd_m(grid: Grid) -> float:
         return math.nan
 
 
+def coarseness(grid: Grid, raster: Grid) -> tuple[float, float]:
+    """How many (columns, rows) of a raster one pixel of a grid spans, at the grid's centre. Both have a CRS."""
+    row, column = grid.height / 2, grid.width / 2
+    centre, right, below = (grid.transform * at for at in ((column, row), (column + 1, row), (column, row + 1)))
+    try:
+        xs, ys = transform(grid.crs, raster.crs, *zip(centre, right, below, strict=True))
+    except GDAL_ERRORS:  # they overlap, but not here
+        return 1.0, 1.0
+    places = [~raster.transform * place for place in zip(xs, ys, strict=True)]
+    across, down = ([end - start for start, end in zip(places[0], place, strict=True)] for place in places[1:])
+    return math.hypot(across[0], down[0]), math.hypot(across[1], down[1])
+
+
 def overlap(raster: Grid, grid: Grid) -> float:
     """Share of a grid's area, 0 to 1, that the outline of a raster covers. Both have a CRS."""
     outline = _outline(raster)

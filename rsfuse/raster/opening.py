@@ -78,17 +78,21 @@ def reading(path: Path, window: Window) -> Iterator[None]:
         ) from error
 
 
-def open_amplitude(path: Path, file: DatasetReader) -> DatasetReader:
-    """A view of a raster of complex numbers that has their amplitudes, so that a warp never mixes phases."""
-    width, height = file.width, file.height
-    root = Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
+def open_plain(path: Path, file: DatasetReader) -> DatasetReader:
+    """A view of an open raster as plain numbers: complex ones as their amplitude, and no band as transparency.
+
+    A warp of the view never mixes phases, which would cancel, and mixes a band that is falsely called transparency
+    like any other.
+    """
+    root = Element("VRTDataset", rasterXSize=str(file.width), rasterYSize=str(file.height))
     if file.crs is not None:
         SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = file.crs.to_wkt()
         SubElement(root, "GeoTransform").text = ", ".join(map(repr, file.transform.to_gdal()))
-    for number, name in enumerate(file.dtypes, 1):
-        derived = name.startswith("complex")
+    for number, (dtype, nodata) in enumerate(zip(file.dtypes, file.nodatavals, strict=True), 1):
         band = SubElement(root, "VRTRasterBand", dataType="Float32", band=str(number))
-        if derived:
+        if nodata is not None:
+            SubElement(band, "NoDataValue").text = repr(nodata)
+        if dtype.startswith("complex"):
             band.set("subClass", "VRTDerivedRasterBand")
             SubElement(band, "PixelFunctionType").text = "mod"
             SubElement(band, "SourceTransferType").text = "CFloat32"

@@ -63,19 +63,18 @@ class Blobs:
     def _stamp(self, depth: Floats, frame: Frame, cell: tuple[int, int], draw: list[float]) -> None:
         """Raise the depth around the blob of one cell to that of an ellipse."""
         _, down, right, size, stretch, turn = draw
-        y = (cell[0] + 0.5 + self.jitter * (down - 0.5)) * self.cell - frame.top
-        x = (cell[1] + 0.5 + self.jitter * (right - 0.5)) * self.cell - frame.left
-        here = np.s_[
-            max(int(y - self.reach), 0) : max(int(y + self.reach) + 1, 0),
-            max(int(x - self.reach), 0) : max(int(x + self.reach) + 1, 0),
-        ]
-        seen = depth[here]
+        y = (cell[0] + 0.5 + self.jitter * (down - 0.5)) * self.cell
+        x = (cell[1] + 0.5 + self.jitter * (right - 0.5)) * self.cell
+        rows = slice(*(max(int(y + side - frame.top), 0) for side in (-self.reach, self.reach)))
+        columns = slice(*(max(int(x + side - frame.left), 0) for side in (-self.reach, self.reach)))
+        seen = depth[rows, columns]
         if not seen.size:
             return
         radius = self.radius[0] + (self.radius[1] - self.radius[0]) * size**2  # small ones are more common
         wide, angle = 1 + 0.3 * stretch, math.pi * turn
-        dy = (np.arange(seen.shape[0], dtype=np.float32) + np.float32(here[0].start - y))[:, None]
-        dx = (np.arange(seen.shape[1], dtype=np.float32) + np.float32(here[1].start - x))[None]
+        # rounded from the absolute distance, so that it is the same in every frame
+        dy = (np.arange(seen.shape[0]) + (frame.top + rows.start) + 0.5 - y).astype(np.float32)[:, None]
+        dx = (np.arange(seen.shape[1]) + (frame.left + columns.start) + 0.5 - x).astype(np.float32)[None]
         along = (dx * np.float32(math.cos(angle)) + dy * np.float32(math.sin(angle))) * np.float32(1 / wide)
         across = (dy * np.float32(math.cos(angle)) - dx * np.float32(math.sin(angle))) * np.float32(wide)
         np.maximum(seen, 1 - np.sqrt(along**2 + across**2) * np.float32(1 / radius), out=seen)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +20,7 @@ from rasterio.windows import Window
 
 from rsfuse.errors import OutputError
 from rsfuse.legend import LEGENDS, NODATA
-from rsfuse.raster.disk import writing
+from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.painted import category_names, paint
 from rsfuse.simulate.scene import BLOCK, Rendered, SimulatedScene, render
 
@@ -71,9 +69,9 @@ def write_scene(
     needed = round(BYTES_PER_PIXEL * scene.height * scene.width)
     if not overwrite:
         _refuse_existing(paths)
-    with writing(folder, needed):
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        _check_room(folder, needed)
+        check_space(paths.optical, needed)
         with ExitStack() as files, rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
             writers = [files.enter_context(_written(path, scene)) for path in _members(paths)]
             _fill(writers, scene, progress)
@@ -93,12 +91,6 @@ def _refuse_existing(paths: ScenePaths) -> None:
             f"{len(there)} of 3 files exist already: {', '.join(map(str, there))}",
             hint="give --overwrite to replace them, or choose another folder",
         )
-
-
-def _check_room(folder: Path, needed: int) -> None:
-    """Refuse a disk too small before minutes of work: GDAL does not always tell that one ran full."""
-    if shutil.disk_usage(folder).free < needed:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _fill(writers: list[Any], scene: SimulatedScene, progress: Progress | None) -> None:

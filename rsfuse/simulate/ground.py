@@ -28,12 +28,19 @@ class Ground:
     """What lies under one frame.
 
     Args:
+        frame: (h, w) pixels of the ground.
         material: (h, w) indices into the palette.
         slope: (h, w) rise towards the right, 0 on level land, deviation near 0.1 in the hills.
     """
 
+    frame: Frame
     material: NDArray[np.uint8]
     slope: Floats
+
+    def inside(self, margin: int) -> Ground:
+        """This ground without a ring of `margin` pixels."""
+        middle = np.s_[margin : self.frame.height - margin, margin : self.frame.width - margin]
+        return Ground(self.frame.inside(margin), self.material[middle], self.slope[middle])
 
     @cached_property
     def index(self) -> NDArray[np.intp]:
@@ -49,7 +56,7 @@ def ground_under(frame: Frame) -> Ground:
     land.paint_settlements(material)
     water = land.paint_water(material)
     land.paint_roads(material, water)
-    return Ground(material, land.slope)
+    return Ground(frame, material, land.slope)
 
 
 class _Land:

@@ -55,6 +55,18 @@ class Frame:
         """(1, w): columns of the pixel centres."""
         return (self.left + self.step * np.arange(self.width)[None] + 0.5).astype(np.float32)
 
+    def inside(self, margin: int) -> Frame:
+        """This frame without a ring of `margin` samples; a negative margin adds one."""
+        ring = margin * self.step
+        return Frame(
+            self.seed,
+            self.top + ring,
+            self.left + ring,
+            self.height - 2 * margin,
+            self.width - 2 * margin,
+            self.step,
+        )
+
     def noise(self, name: str, period: int) -> Floats:
         """Smooth noise (h, w), mean 0, deviation near 1, nearly normal.
 

@@ -106,15 +106,14 @@ def _render_block(scene: SimulatedScene, row: int, column: int) -> Rendered:
     optics, radar, clouds = _instruments(scene)
     inner = Frame(scene.seed, row * BLOCK, column * BLOCK, BLOCK, BLOCK)
     halo = max(math.ceil(max(map(abs, scene.shift_px))) + 1, 2)  # what blurs or is shifted into the block
-    outer = Frame(scene.seed, inner.top - halo, inner.left - halo, BLOCK + 2 * halo, BLOCK + 2 * halo)
-    ground = ground_under(outer)
+    ground = ground_under(inner.inside(-halo))
 
-    recorded = optics.record(outer, ground, (row, column))[:, halo - 1 : 1 - halo, halo - 1 : 1 - halo]
+    recorded = optics.record(ground.inside(halo - 1), (row, column))
     if clouds is not None:
         clouds.cover(inner, recorded)
     optical = np.rint(np.clip(recorded, 0, FULL_SCALE)).astype(np.uint16)
-    sar = radar.record(_shifted(radar.scatter(outer, ground), scene.shift_px, halo), scene.seed, (row, column))
-    truth = palette_of(scene.seed).code[ground.material[halo:-halo, halo:-halo]]
+    sar = radar.record(_shifted(radar.scatter(ground), scene.shift_px, halo), scene.seed, (row, column))
+    truth = palette_of(scene.seed).code[ground.inside(halo).material]
     return optical, sar[None], truth
 
 

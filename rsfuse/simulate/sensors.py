@@ -34,25 +34,23 @@ class Optical:
         self._sun = np.float32(rng.choice((-1, 1)) * rng.uniform(0.8, 1.4))
         self._noise = (_normal_quantiles() * np.float32(rng.uniform(3.5, 6.5))).astype(np.float32)
 
-    def record(self, frame: Frame, ground: Ground, block: tuple[int, int]) -> Floats:
+    def record(self, ground: Ground, block: tuple[int, int]) -> Floats:
         """DN (4, h - 2, w - 2) before clouds and rounding: the outermost pixels only blur into the others.
 
         Args:
-            frame: where.
             ground: what lies there, (h, w).
             block: row and column number of the block, which its noise belongs to.
         """
+        frame, index = ground.frame, ground.index
         colors = palette_of(frame.seed)
-        index = ground.index
         light = colors.texture.take(index)
         light *= np.float32(0.8) * frame.grain()
         light += colors.relief.take(index) * (ground.slope * self._sun)
         light += 1
         np.clip(light, 0.3, 2, out=light)
-        air = 1 + np.float32(0.10) * frame.noise("haze", 900)[1:-1, 1:-1]
+        air = 1 + np.float32(0.10) * frame.inside(1).noise("haze", 900)
 
-        shape = frame.height - 2, frame.width - 2
-        recorded = np.empty((4, *shape), np.float32)
+        recorded = np.empty((4, *air.shape), np.float32)
         bits = random_bits(frame.seed, "camera", block, recorded.shape)
         for band, plane in enumerate(recorded):
             plane[:] = _blur(colors.reflectance[band].take(index) * light)
@@ -74,10 +72,10 @@ class Radar:
         self._scale = np.float32((_DN_OF_AMPLITUDE * 10 ** (generator(seed, "radar").uniform(-1.5, 1.5) / 20)) ** 2)
         self._speckle = _gamma_quantiles(looks)
 
-    def scatter(self, frame: Frame, ground: Ground) -> Floats:
+    def scatter(self, ground: Ground) -> Floats:
         """Mean intensity (h, w) that the ground sends back, in squared DN, free of speckle."""
+        frame, index = ground.frame, ground.index
         colors = palette_of(frame.seed)
-        index = ground.index
         intensity = colors.sigma.take(index)
         intensity *= np.clip(1 + colors.relief.take(index) * ground.slope * np.float32(-1.2), 0.3, 3)
         bright = frame.sparks() < colors.glint.take(index)

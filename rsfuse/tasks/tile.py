@@ -27,7 +27,7 @@ class TileSettings:
     Args:
         size: side of a tile in pixels.
         window: the part of the scene to cut, or None for all of it.
-        val: share of the rows of tiles, from the lower edge of the window, that is kept for validation.
+        val: share of the columns of tiles, from the right edge of the window, that is kept for validation.
         split: the split of all other tiles.
         min_valid: tiles with a smaller share of pixels with data are left out.
         overwrite: replace a folder of tiles that is there already.
@@ -63,7 +63,8 @@ def tile(
 ) -> TileReport:
     """Cut a scene into tiles that do not overlap; what is left over at the right and lower edge is not cut.
 
-    Validation takes whole rows of tiles, so that no validation tile lies between training tiles.
+    Validation takes whole columns of tiles, so that no validation tile lies between training tiles. Columns, not rows:
+    strips of acquisitions mostly lie above each other, and training should see each of them.
 
     Raises:
         TileSetError: if the window does not hold a single tile.
@@ -80,9 +81,9 @@ def tile(
             hint="choose a smaller --size or a larger --window",
         )
     plan = Plan.sliding(rows * settings.size, columns * settings.size, size=settings.size)
-    first_val = rows - round(rows * settings.val)
+    first_val = columns - round(columns * settings.val)
     splits: Counter[str] = Counter()
-    how = f"the lower {rows - first_val} of {rows} rows of tiles for validation, the others for {settings.split}"
+    how = f"the right {columns - first_val} of {columns} columns of tiles for validation, all others {settings.split}"
     with (
         Labels(labels, scene.grid) as reference,
         TileSetWriter(
@@ -103,7 +104,7 @@ def tile(
             codes, sample = reference.read(here), scene.read(here)
             legend.check(codes, f"{labels}, window at row {here.row_off:.0f}, column {here.col_off:.0f}")
             if sample.valid.mean() >= settings.min_valid:
-                split: Split = "val" if row >= first_val else settings.split
+                split: Split = "val" if column >= first_val else settings.split
                 writer.add(f"r{row:03d}c{column:03d}", split, here, sample, codes)
                 splits[split] += 1
             progress(number + 1, len(plan))

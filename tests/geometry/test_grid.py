@@ -46,7 +46,9 @@ def test_bounds_and_centre_are_those_of_rasterio(opened):
 def test_bounds_of_a_rotated_grid_hold_every_corner_and_touch_four(angle, height, width):
     grid = grid_of(NORTH_UP * Affine.rotation(angle), (height, width))
     left, bottom, right, top = grid.bounds
-    corners = [rasterio.transform.xy(grid.transform, row, col, offset="ul") for row in (0, height) for col in (0, width)]
+    corners = [
+        rasterio.transform.xy(grid.transform, row, col, offset="ul") for row in (0, height) for col in (0, width)
+    ]
     xs, ys = zip(*corners, strict=True)
     assert (left, right) == pytest.approx((min(xs), max(xs)))
     assert (bottom, top) == pytest.approx((min(ys), max(ys)))

@@ -114,7 +114,7 @@ def test_a_blended_pixel_is_left_to_the_scored_patch_where_its_neighbour_is_not(
     plan = Plan.sliding(32, 48, size=32, halo=8)
     scored, unscored = np.full((1, 32, 32), 5, np.float32), None
     mapped, _ = stitch(plan, "hann", [scored, unscored])
-    assert (mapped[:, :, :32] == 5).all()
+    np.testing.assert_allclose(mapped[:, :, :32], 5, rtol=1e-6)
     assert (mapped[:, :, 32:] == 0).all()
 
 
@@ -162,13 +162,38 @@ def test_memory_held_does_not_depend_on_the_height(blend):
         stitcher = Stitcher(plan, 3, blend)
         most = 0
         for patch in plan:
-            strip = stitcher.add(patch, np.ones((3, 32, 32), np.float32))
-            arrays = [value for value in vars(stitcher).values() if isinstance(value, np.ndarray)]
-            most = max(most, sum(array.nbytes for array in arrays) + (strip.scores.nbytes if strip else 0))
+            stitcher.add(patch, np.ones((3, 32, 32), np.float32))
+            most = max(most, sum(value.nbytes for value in vars(stitcher).values() if isinstance(value, np.ndarray)))
         return most
 
     assert held(2000) == held(200)
-    assert held(200) <= (3 + 1) * 32 * 100 * 4 + 3 * 32 * 100 * 4  # the sums, and one strip on its way out
+    assert held(200) <= (3 + 1) * 32 * 100 * 4 + 32 * 100  # sums and weights in float32, validity in bytes
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+@given(plan=plans(), seed=st.integers(0, 9))
+def test_a_pixel_is_valid_where_a_patch_that_answers_for_it_has_data(plan, blend, seed):
+    rng = np.random.default_rng(seed)
+    wanted = rng.random(plan.shape) < 0.5
+    scored = rng.random(len(plan)) < 0.7
+    stitcher, strips, seen = Stitcher(plan, 1, blend), [], np.zeros(plan.shape, bool)
+    for patch, with_scores in zip(plan, scored, strict=True):
+        scores = np.ones((1, *plan.size), np.float32) if with_scores else None
+        strips.append(stitcher.add(patch, scores, crop(wanted[None], patch.read, plan.size)[0] == 1))
+        if with_scores:
+            seen[(patch.keep if blend == "crop" else patch.read).toslices()] = True
+    valid = np.concatenate([strip.valid for strip in strips if strip is not None])
+    np.testing.assert_array_equal(valid, wanted & seen)
+
+
+def test_without_a_validity_every_scored_pixel_is_valid():
+    plan = Plan.sliding(64, 64, size=32, halo=0)
+    stitcher = Stitcher(plan, 1, "hann")
+    ones = np.ones((1, 32, 32), np.float32)
+    strips = [stitcher.add(patch, scores) for patch, scores in zip(plan, [ones, None, ones, ones], strict=True)]
+    valid = np.concatenate([strip.valid for strip in strips if strip is not None])
+    assert not valid[:32, 32:].any()
+    assert valid.sum() == 3 * 32 * 32
 
 
 def test_a_strip_does_not_change_when_the_next_patches_come_in():

@@ -30,17 +30,17 @@ def write_raster(tmp_path: Path) -> Callable[..., Path]:
         **profile: Any,
     ) -> Path:
         count, height, width = pixels.shape
-        profile = {"crs": UTM, "transform": PLACE, "dtype": pixels.dtype.name, **profile}
+        profile = {"crs": UTM, "transform": PLACE, "photometric": "MINISBLACK", "dtype": pixels.dtype.name, **profile}
         path = tmp_path / name
         with (
             rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
             rasterio.open(path, "w", driver="GTiff", count=count, height=height, width=width, **profile) as file,
         ):
+            if colorinterp is not None:
+                file.colorinterp = colorinterp
             file.write(pixels)
             if descriptions is not None:
                 file.descriptions = descriptions
-            if colorinterp is not None:
-                file.colorinterp = colorinterp
             if mask is not None:
                 file.write_mask(mask)
         return path

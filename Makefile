@@ -78,7 +78,7 @@ test-slow: $(READY) ## the tests that `make test` leaves out
 .PHONY: demo
 demo: $(READY) ## simulate a scene, map it, compare with the truth; see demo/
 	@echo "make: running the demo"
-	@$(BIN)/rsfuse demo -o $(DEMO)
+	@$(BIN)/rsfuse demo -o $(DEMO) --overwrite
 
 .PHONY: format
 format: $(READY) ## let ruff repair and format the code

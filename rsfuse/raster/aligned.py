@@ -116,7 +116,7 @@ class AlignedRaster:
         return np.pad(pixels, ((0, 0), *beyond), mode="reflect"), np.pad(valid, beyond)
 
     def _validity(self, pixels: NDArray[np.float32], inside: Window) -> NDArray[np.bool_]:
-        valid: NDArray[np.bool_] = np.isfinite(pixels).all(0)
+        valid: NDArray[np.bool_] = np.all(np.isfinite(pixels), axis=0)
         if not self._in_place:  # the warp has left NaN wherever it found no data
             return valid
         masks = self._source.read_masks(self._bands, window=inside) > 0

@@ -260,4 +260,5 @@ def _fuse_stage(blocks: Iterable[nn.Module], optical: Tensor, sar: Tensor) -> li
 
 
 def _ramp(count: int) -> tuple[float, ...]:
-    return tuple(torch.linspace(0.5, 1.0, count).tolist())
+    """From 0.5 to 1 in even steps; 0.5 alone."""
+    return tuple(0.5 + 0.5 * step / max(count - 1, 1) for step in range(count))

@@ -102,7 +102,7 @@ def test_a_mask_says_what_is_valid_on_any_grid(write_raster, noise, moved):
     mask = np.full((16, 16), 255, np.uint8)
     mask[4:8, 8:] = 0
     optical = write_raster("a.tif", noise((1, 16, 16)))
-    sar = write_raster("b.tif", noise((1, 16, 16)), mask=mask, transform=PLACE @ Affine.translation(moved / 10, 0))
+    sar = write_raster("b.tif", noise((1, 16, 16)), mask=mask, transform=PLACE * Affine.translation(moved / 10, 0))
     with Scene(optical, sar) as scene:
         valid = scene.read(Window(4, 0, 9, 16)).valid
     columns = np.arange(4, 13) - round(moved / 10)
@@ -113,7 +113,7 @@ def test_a_mask_says_what_is_valid_on_any_grid(write_raster, noise, moved):
 def test_a_band_that_is_falsely_called_transparency_can_be_asked_for(write_raster, noise, moved):
     pixels = noise((4, 16, 16))
     pixels[3, 3, 3] = 0
-    where = PLACE @ Affine.translation(-moved, 0)
+    where = PLACE * Affine.translation(-moved, 0)
     sar = write_raster("b.tif", pixels, colorinterp=[*[ColorInterp.undefined] * 3, ColorInterp.alpha], transform=where)
     with Scene(write_raster("a.tif", noise((1, 16, 16))), sar, bands=Bands(sar=(1, 4))) as scene:
         sample = scene.read(Window(0, 0, 16 - moved, 16))
@@ -135,7 +135,7 @@ def test_nodata_nan_and_infinity_in_any_float_band_are_no_data(write_raster, noi
     pixels = noise((2, 12, 12), "float32")
     pixels[0, 2, 3], pixels[1, 5, 6], pixels[0, 9, 9] = -9999, np.nan, np.inf
     optical = write_raster("a.tif", noise((1, 12, 12)))
-    sar = write_raster("b.tif", pixels, nodata=-9999, transform=PLACE @ Affine.translation(-moved, 0))
+    sar = write_raster("b.tif", pixels, nodata=-9999, transform=PLACE * Affine.translation(-moved, 0))
     with Scene(optical, sar) as scene:
         sample = scene.read(Window(0, 0, 12 - moved, 12))
     holes = {tuple(place) for place in np.argwhere(~sample.valid).tolist()}
@@ -187,7 +187,7 @@ def test_gsd_is_that_of_the_ground_not_of_the_map(write_raster, noise):
     degrees = Affine(1e-4, 0, 10, 0, -2e-4, 60)
     with Scene(write_raster("b.tif", noise((1, 64, 64)), crs="EPSG:4326", transform=degrees)) as scene:
         assert scene.gsd_m == pytest.approx(111_195 * math.sqrt(1e-4 * 0.5 * 2e-4), rel=0.001)
-    turned = PLACE @ Affine.rotation(30)
+    turned = PLACE * Affine.rotation(30)
     with Scene(write_raster("c.tif", noise((1, 64, 64)), transform=turned)) as scene:
         assert scene.gsd_m == pytest.approx(10, rel=0.005)
 
@@ -234,7 +234,7 @@ def test_a_truncated_sar_is_told_through_the_warp(write_raster, noise):
     optical = write_raster("a.tif", noise((1, 512, 512)))
     path = write_raster(
         "b.tif", noise((1, 1024, 1024)), tiled=True, blockxsize=256, blockysize=256, compress="deflate",
-        transform=PLACE @ Affine.scale(0.5),
+        transform=PLACE * Affine.scale(0.5),
     )  # fmt: skip
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with Scene(optical, path) as scene, pytest.raises(SceneError, match=r"b\.tif cannot be read at row 400"):

@@ -29,11 +29,11 @@ def lonlat_grid(shape, margin=0.0):
 
 
 GRIDS = {
-    "a quarter pixel aside": ((170, 230), UTM, PLACE @ Affine.translation(-5.25, -8.75)),
-    "finer by half": ((320, 440), UTM, PLACE @ Affine.translation(-2, -2) @ Affine.scale(0.5)),
-    "coarser": ((60, 80), UTM, PLACE @ Affine.translation(-10, -10) @ Affine.scale(3.1)),
-    "turned": ((400, 400), UTM, PLACE @ Affine.translation(100, -120) @ Affine.rotation(33)),
-    "south up": ((170, 230), UTM, PLACE @ Affine.translation(-5, 160) @ Affine.scale(1, -1)),
+    "a quarter pixel aside": ((170, 230), UTM, PLACE * Affine.translation(-5.25, -8.75)),
+    "finer by half": ((320, 440), UTM, PLACE * Affine.translation(-2, -2) * Affine.scale(0.5)),
+    "coarser": ((60, 80), UTM, PLACE * Affine.translation(-10, -10) * Affine.scale(3.1)),
+    "turned": ((400, 400), UTM, PLACE * Affine.translation(100, -120) * Affine.rotation(33)),
+    "south up": ((170, 230), UTM, PLACE * Affine.translation(-5, 160) * Affine.scale(1, -1)),
     "lon/lat": ((140, 180), "EPSG:4326", lonlat_grid((140, 180), 1e-3)),
     "another zone": ((140, 190), "EPSG:32721", None),
 }
@@ -70,7 +70,7 @@ def test_windows_of_a_warped_sar_are_parts_of_one_exact_warp(write_raster, noise
 
 def test_a_linear_ramp_lies_where_it_belongs(write_raster, noise):
     # x in metres from the left edge, sampled at 7 m; bilinear interpolation of a ramp is exact
-    where = PLACE @ Affine.translation(-3.3, -3.3) @ Affine.scale(0.7)
+    where = PLACE * Affine.translation(-3.3, -3.3) * Affine.scale(0.7)
     columns = np.arange(340)
     ramp = np.tile((where.a * (columns + 0.5) + where.c - 480_000).astype(np.float32), (260, 1))
     with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", ramp[None], transform=where)) as scene:
@@ -80,7 +80,7 @@ def test_a_linear_ramp_lies_where_it_belongs(write_raster, noise):
 
 def test_a_sar_much_finer_than_the_optical_is_averaged_not_picked(write_raster, noise):
     checkers = (np.indices((600, 840)).sum(0) % 2 * 200).astype(np.float32)
-    where = PLACE @ Affine.scale(0.25)
+    where = PLACE * Affine.scale(0.25)
     with Scene(
         write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", checkers[None], transform=where)
     ) as scene:
@@ -91,14 +91,14 @@ def test_a_sar_much_finer_than_the_optical_is_averaged_not_picked(write_raster, 
 def test_the_phase_of_a_complex_sar_does_not_reach_its_warped_amplitude(write_raster, noise):
     phase = np.random.default_rng(5).uniform(0, 2 * np.pi, (1, 170, 230))
     sar = (100 * np.exp(1j * phase)).astype(np.complex64)
-    where = PLACE @ Affine.translation(-5.5, -5.5)
+    where = PLACE * Affine.translation(-5.5, -5.5)
     with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar, transform=where)) as scene:
         sample = scene.read(Window(0, 0, 100, 100))
     np.testing.assert_allclose(sample.sar, 100, rtol=1e-5)
 
 
 def test_where_the_sar_ends_the_pair_is_not_valid_and_overlap_is_the_share(write_raster, noise):
-    half = PLACE @ Affine.translation(105, 0)
+    half = PLACE * Affine.translation(105, 0)
     with Scene(
         write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", noise((1, *SHAPE)), transform=half)
     ) as scene:
@@ -111,7 +111,7 @@ def test_where_the_sar_ends_the_pair_is_not_valid_and_overlap_is_the_share(write
 
 def test_zero_without_a_nodata_value_stays_data_in_the_warp(write_raster, noise):
     sar = np.zeros((1, *SHAPE), np.uint8)
-    moved = PLACE @ Affine.translation(-0.5, -0.5)
+    moved = PLACE * Affine.translation(-0.5, -0.5)
     with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar, transform=moved)) as scene:
         assert scene.read(Window(0, 0, 100, 100)).valid.all()
 
@@ -120,7 +120,7 @@ def test_nodata_0_in_one_of_two_unsigned_bands_stays_data_in_the_warp(write_rast
     sar = noise((2, *SHAPE), "uint16")
     sar[0, 10:20, 10:20] = 0
     sar[:, 40:50, 40:50] = 0
-    moved = PLACE @ Affine.translation(-2, -3)
+    moved = PLACE * Affine.translation(-2, -3)
     with Scene(
         write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar, nodata=0, transform=moved)
     ) as scene:
@@ -132,7 +132,7 @@ def test_nodata_0_in_one_of_two_unsigned_bands_stays_data_in_the_warp(write_rast
 
 
 def test_a_sar_that_differs_by_rounding_is_read_plainly(write_raster, noise):
-    nearly = PLACE @ Affine.translation(0.001, 0)
+    nearly = PLACE * Affine.translation(0.001, 0)
     sar = noise((1, *SHAPE), seed=4)
     with Scene(write_raster("a.tif", noise((1, *SHAPE))), write_raster("b.tif", sar, transform=nearly)) as scene:
         np.testing.assert_array_equal(scene.read(Window(0, 0, 210, 150)).sar, sar)

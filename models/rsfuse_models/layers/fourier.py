@@ -26,13 +26,24 @@ def decouple(features: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         amplitude: (..., H, W // 2 + 1), 0 or more.
-        phase: the same shape, radians in [-pi, pi]; 0 where the amplitude is below `SMALLEST_AMPLITUDE`.
+        phase: the same shape, radians in [-pi, pi]; 0 where the amplitude is below `SMALLEST_AMPLITUDE`, 0 or pi at
+            the frequencies that are their own mirror image.
     """
     wave = torch.fft.rfft2(features, norm="ortho")
     amplitude = wave.abs()
     real, imaginary = torch.view_as_real(wave).unbind(-1)
     noise = amplitude < SMALLEST_AMPLITUDE
-    return amplitude, torch.atan2(imaginary.masked_fill(noise, 0), real.masked_fill(noise, 1))
+    # A real map makes some coefficients real. Libraries leave +0, -0 or rounding in their imaginary part, and for a
+    # negative one that sign would decide between pi and -pi.
+    flat = noise | _own_mirror(features.shape[-2], features.shape[-1], features.device)
+    return amplitude, torch.atan2(imaginary.masked_fill(flat, 0), real.masked_fill(noise, 1))
+
+
+def _own_mirror(height: int, width: int, device: torch.device) -> Tensor:
+    """(H, W // 2 + 1) bool: frequencies equal to their negative, at most four of them."""
+    rows = torch.arange(height, device=device) * 2 % height == 0
+    columns = torch.arange(width // 2 + 1, device=device) * 2 % width == 0
+    return rows[:, None] & columns
 
 
 def recouple(amplitude: Tensor, phase: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,0 +1,170 @@
+"""One contract over all networks."""
+
+import inspect
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from rsfuse_models import NETWORKS, create_network, network_names
+
+# small, and without the chance that would make two passes differ
+OPTIONS = {"pad": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0}}
+every_network = pytest.mark.parametrize("name", network_names())
+
+
+def build(name, *, optical_channels=4, sar_channels=2, num_classes=7):
+    torch.manual_seed(0)
+    return create_network(
+        name,
+        optical_channels=optical_channels,
+        sar_channels=sar_channels,
+        num_classes=num_classes,
+        **OPTIONS[name],
+    )
+
+
+def inputs(network, rows, columns, *, batch=2):
+    generator = torch.Generator().manual_seed(1)
+    size = rows * network.multiple, columns * network.multiple
+    return tuple(
+        torch.randn(batch, count, *size, generator=generator)
+        for count in (network.optical_channels, network.sar_channels)
+    )
+
+
+def total(output):
+    terms = [output.scores, *output.auxiliary.values()]
+    return sum(scores.float().logsumexp(1).mean() for scores in terms) + sum(output.penalties.values())
+
+
+@every_network
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (2, 3), (5, 2)])
+@pytest.mark.parametrize("training", [True, False])
+def test_scores_have_the_size_of_the_input_for_any_multiple(name, rows, columns, training):
+    network = build(name).train(training)
+    optical, sar = inputs(network, rows, columns)
+    output = network.forward_training(optical, sar)
+    assert network(optical, sar).shape == output.scores.shape == (2, 7, *optical.shape[-2:])
+    assert all(scores.shape == output.scores.shape for scores in output.auxiliary.values())
+    assert all(penalty.shape == () and penalty >= 0 for penalty in output.penalties.values())
+
+
+@every_network
+@pytest.mark.parametrize(("optical_channels", "sar_channels"), [(1, 1), (3, 1), (5, 3), (13, 4)])
+def test_any_number_of_bands_goes_in(name, optical_channels, sar_channels):
+    network = build(name, optical_channels=optical_channels, sar_channels=sar_channels).eval()
+    assert network(*inputs(network, 1, 2)).isfinite().all()
+
+
+@every_network
+def test_gradients_reach_every_parameter(name):
+    network = build(name)
+    total(network.forward_training(*inputs(network, 2, 2))).backward()
+    idle = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    assert not idle, f"no gradient reaches {idle}"
+    assert all(weight.grad.isfinite().all() for weight in network.parameters())
+
+
+@every_network
+def test_one_image_alone_can_be_learnt_from(name):
+    network = build(name)
+    output = network.forward_training(*inputs(network, 2, 2, batch=1))
+    total(output).backward()
+    assert output.scores.isfinite().all()
+
+
+@every_network
+def test_a_patch_does_not_depend_on_its_batch(name):
+    network = build(name).eval()
+    optical, sar = inputs(network, 2, 2, batch=3)
+    with torch.no_grad():
+        alone, together = network(optical[:1], sar[:1]), network(optical, sar)[:1]
+    torch.testing.assert_close(alone, together, atol=1e-4, rtol=1e-4)
+
+
+@every_network
+def test_both_sensors_have_a_say(name):
+    network = build(name).eval()
+    optical, sar = inputs(network, 1, 1)
+    with torch.no_grad():
+        scores = network(optical, sar)
+        assert not torch.allclose(network(optical.flip(0), sar), scores)
+        assert not torch.allclose(network(optical, sar.flip(0)), scores)
+
+
+@every_network
+def test_forward_training_gives_the_scores_of_forward(name):
+    network = build(name).eval()
+    optical, sar = inputs(network, 1, 2)
+    torch.testing.assert_close(network.forward_training(optical, sar).scores, network(optical, sar))
+
+
+@every_network
+def test_a_state_dict_carries_the_whole_network(name):
+    network = build(name)
+    total(network.forward_training(*inputs(network, 1, 2))).backward()  # running statistics that are not the first ones
+    torch.manual_seed(9)
+    twin = create_network(name, optical_channels=4, sar_channels=2, num_classes=7, **OPTIONS[name])
+    twin.load_state_dict(network.state_dict())
+    sample = inputs(network, 1, 2)
+    torch.testing.assert_close(twin.eval()(*sample), network.eval()(*sample))
+
+
+@every_network
+def test_nothing_of_a_batch_stays_on_the_network(name):
+    network = build(name)
+    held = [set(vars(module)) for module in network.modules()]
+    network.forward_training(*inputs(network, 1, 2))
+    assert [set(vars(module)) for module in network.modules()] == held
+
+
+@every_network
+def test_bfloat16_autocast_agrees_with_float32(name):
+    network = build(name).eval()
+    optical, sar = inputs(network, 1, 2)
+    with torch.no_grad():
+        exact = network(optical, sar)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rough = network(optical, sar).float()
+    assert (rough - exact).abs().mean() < 0.1 * exact.std()
+
+
+@every_network
+def test_what_does_not_fit_is_refused_with_the_numbers(name):
+    network = build(name)
+    optical, sar = inputs(network, 1, 2)
+    multiple = network.multiple
+    with pytest.raises(ValueError, match=f"{multiple} x {2 * multiple - 1} .* pad to {multiple} x {2 * multiple}"):
+        network(optical[..., 1:], sar[..., 1:])
+    with pytest.raises(ValueError, match="must agree"):
+        network(optical, sar[..., :multiple])
+    with pytest.raises(ValueError, match="3 and 2 channels; this network takes 4 and 2"):
+        network(optical[:, :3], sar)
+
+
+@every_network
+def test_the_constructor_is_a_recipe_schema(name):
+    parameters = inspect.signature(NETWORKS[name], eval_str=True).parameters
+    assert list(parameters)[:3] == ["optical_channels", "sar_channels", "num_classes"]
+    for position, parameter in enumerate(parameters.values()):
+        assert parameter.kind is parameter.KEYWORD_ONLY
+        assert parameter.annotation is not parameter.empty
+        assert (parameter.default is parameter.empty) == (position < 3)
+
+
+def test_names_and_networks_agree():
+    assert tuple(NETWORKS) == network_names() == tuple(sorted(NETWORKS))
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(ValueError, match="'padd'; choose one of .*pad"):
+        create_network("padd")
+
+
+def test_names_come_without_torch():
+    code = "import sys, rsfuse_models; rsfuse_models.network_names(); sys.exit('torch' in sys.modules)"
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"PYTHONPATH": path})

@@ -37,6 +37,7 @@ class Augment:
         if recipe.flips:
             example = self._turn(example)
         optical = self._radiometry(example.optical, recipe.optical_gain, recipe.optical_offset, recipe.optical_gamma)
+        optical = self._saturation(optical, recipe.optical_saturation)
         sar = self._shift(example.sar, recipe.shift_px)
         sar = self._speckle(self._radiometry(sar, recipe.sar_gain, recipe.sar_offset, recipe.sar_gamma))
         return replace(self._drop(replace(example, optical=optical, sar=sar)), labels=example.labels)
@@ -69,6 +70,11 @@ class Augment:
         unit = (image + 1) / 2  # the scene's percentiles at 0 and 1
         bent = torch.sign(unit) * unit.abs() ** power
         return torch.where(image == 0, image, (2 * bent - 1) * gains + offsets)  # 0: no data
+
+    def _saturation(self, image: Tensor, reach: float) -> Tensor:
+        """Between grey and gaudy: brown water or blue, the eye tells it by its smoothness and its darkness in SAR."""
+        mean = image.mean(0, keepdim=True)
+        return torch.where(image == 0, image, mean + (image - mean) * self._between(1 - reach, 1 + reach))
 
     def _shift(self, image: Tensor, reach: int) -> Tensor:
         right, down = (round(self._between(-reach, reach)) for _ in range(2))

@@ -70,6 +70,8 @@ class Augmentation(_Section):
     """Standard deviation of the value added to each optical band; the scene's percentiles lie at -1 and +1."""
     optical_gamma: NotNegative = 0.0
     """Raise optical values to a power between 1 / (1 + gamma) and 1 + gamma."""
+    optical_saturation: Fraction = 0.0
+    """Stretch or shrink the difference of the bands from their mean by a factor within this of 1."""
     sar_gain: NotNegative = 0.0
     """As `optical_gain`, for SAR."""
     sar_offset: NotNegative = 0.0

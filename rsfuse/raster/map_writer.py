@@ -123,14 +123,8 @@ class MapWriter:
 
     def _verify(self) -> None:
         """Read everything back: when GDAL closes a file on a full disk, nobody may hear of it."""
-        with quiet(), rasterio.open(self._cog) as cog:
-            checksum = 0
-            for top in range(0, cog.height, BLOCK):
-                rows = Window(0, top, cog.width, min(BLOCK, cog.height - top))
-                checksum = zlib.crc32(cog.read(1, window=rows), checksum)
-            for factor in cog.overviews(1):
-                cog.read(1, out_shape=(-(-cog.height // factor), -(-cog.width // factor)))
-        if checksum != self._checksum:
+        checksums = [_checksum(self._cog, **level) for level in ({}, *_levels(self._cog))]
+        if checksums[0] != self._checksum:
             raise OSError("what can be read is not what was written")
 
     def abort(self) -> None:
@@ -152,6 +146,22 @@ class MapWriter:
                 self.seal()
         finally:
             self.abort()
+
+
+def _levels(path: Path) -> list[dict[str, int]]:
+    """Options that open each overview of a file."""
+    with quiet(), rasterio.open(path) as file:
+        return [{"OVERVIEW_LEVEL": level} for level in range(len(file.overviews(1)))]
+
+
+def _checksum(path: Path, **options: int) -> int:
+    """Checksum of all pixels, row of blocks by row of blocks."""
+    with quiet(), rasterio.open(path, **options) as file:
+        checksum = 0
+        for top in range(0, file.height, BLOCK):
+            rows = Window(0, top, file.width, min(BLOCK, file.height - top))
+            checksum = zlib.crc32(file.read(1, window=rows), checksum)
+        return checksum
 
 
 def _profile(grid: Grid) -> dict[str, Any]:

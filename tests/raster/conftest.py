@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,3 +65,21 @@ def noise() -> Callable[..., np.ndarray]:
 def whole() -> Callable[[Any], Window]:
     """A function from a grid to the window that sees all of it."""
     return lambda grid: Window(0, 0, grid.width, grid.height)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """A function from a size in kB to a folder on a disk of that size."""
+    if shutil.which("mount") is None or os.geteuid() != 0:
+        pytest.skip("only root may mount a small disk")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(size_kb: int) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "none", str(disk)]
+        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("a small disk may not be mounted here")
+        return disk
+
+    yield mount
+    subprocess.run(["umount", "-l", str(disk)], capture_output=True, check=False)

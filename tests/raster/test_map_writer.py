@@ -1,7 +1,6 @@
 """MapWriter: what the finished map holds, and that nothing else is ever left behind."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -221,24 +220,6 @@ def test_what_cannot_be_read_back_gets_no_name(folder, monkeypatch):
     with pytest.raises(OutputError, match="cannot be written"):
         write_map(folder / "map.tif", codes_of(1200, 600))
     assert names_in(folder) == []
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A function from a size in kB to a folder on a disk of that size."""
-    if shutil.which("mount") is None or os.geteuid() != 0:
-        pytest.skip("only root may mount a small disk")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-
-    def mount(size_kb):
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size_kb}k", "none", str(disk)]
-        if subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            pytest.skip("a small disk may not be mounted here")
-        return disk
-
-    yield mount
-    subprocess.run(["umount", "-l", str(disk)], capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("size_kb", [64, 300, 700, 1000, 1400, 1900])

@@ -154,6 +154,13 @@ def test_what_is_interrupted_is_no_tile_set_and_leaves_nothing(cut, tmp_path, er
     assert not (tmp_path / "tiles").exists()
 
 
+def test_a_full_disk_is_told_and_leaves_nothing(cut, small_disk):
+    disk = small_disk(30)
+    with pytest.raises(OutputError, match=r"the disk is full: .*r\dc\d\.tif"):
+        cut(disk / "tiles", dtype="float32")
+    assert list(disk.iterdir()) == []
+
+
 def test_a_folder_that_is_not_empty_is_refused_or_replaced(cut, tmp_path):
     folder, _ = cut()
     with pytest.raises(OutputError, match="is not empty") as caught:

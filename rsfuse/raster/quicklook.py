@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from rsfuse.legend import Legend
+from rsfuse.raster.opening import open_raster
 
 Picture = NDArray[np.uint8]
 
@@ -22,7 +22,7 @@ def look_at_image(path: Path, longest: int, bands: tuple[int, ...] = (1, 2, 3)) 
         longest: of the picture's sides, in pixels.
         bands: three of them, or one.
     """
-    with rasterio.open(path) as raster:
+    with open_raster(path) as raster:
         pixels = raster.read(bands, out_shape=(len(bands), *_fit(raster.shape, longest)), resampling=Resampling.average)
     stretched = [_stretch(band.astype(np.float32)) for band in pixels]
     return np.stack(stretched if len(bands) == 3 else stretched * 3, axis=-1)
@@ -30,7 +30,7 @@ def look_at_image(path: Path, longest: int, bands: tuple[int, ...] = (1, 2, 3)) 
 
 def look_at_map(path: Path, longest: int, legend: Legend) -> Picture:
     """A class map as a picture (h, w, 3) in the colours of its legend; white where there is no class."""
-    with rasterio.open(path) as raster:
+    with open_raster(path) as raster:
         codes = raster.read(1, out_shape=_fit(raster.shape, longest), resampling=Resampling.mode)
     colors = np.full((256, 3), 255, np.uint8)
     for each in legend:

@@ -21,6 +21,7 @@ from rasterio.windows import Window
 from rsfuse.errors import OutputError
 from rsfuse.legend import LEGENDS, NODATA
 from rsfuse.raster.disk import check_space, writing
+from rsfuse.raster.opening import bound_cache
 from rsfuse.raster.painted import category_names, paint
 from rsfuse.simulate.scene import BLOCK, Rendered, SimulatedScene, render
 
@@ -28,7 +29,6 @@ OPTICAL_BANDS = ("blue", "green", "red", "nir")
 CRS = "EPSG:32650"
 ORIGIN = (500_000.0, 3_400_000.0)  # UTM zone 50 north, in Hubei, where the scenes of WHU-OPT-SAR lie
 BYTES_PER_PIXEL = 6.5  # of the three files together; 5.4 measured at 4 looks
-_CACHE_MB = 64
 _COLORS = (ColorInterp.blue, ColorInterp.green, ColorInterp.red, ColorInterp.undefined)
 
 Progress = Callable[[int, int], None]
@@ -72,7 +72,8 @@ def write_scene(
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         check_space(paths.optical, needed)
-        with ExitStack() as files, rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
+        bound_cache()
+        with ExitStack() as files:
             writers = [files.enter_context(_written(path, scene)) for path in _members(paths)]
             _fill(writers, scene, progress)
         names = paths.truth.with_name(f"{paths.truth.name}.aux.xml")

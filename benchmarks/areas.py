@@ -7,6 +7,7 @@ before the labels and independently of them. Training never sees the polygons or
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def test_labels(folder: Path) -> dict[str, Path]:
     "polygons": the test polygons of Porto Alegre (tile rows 5-6 and tile column 3), drawn by hand;
     "rows 5-6": the labels of Porto Alegre's tile rows 5 and 6; "riverside": all labels of Riverside.
     """
+    paths = {"polygons": folder / "polygons.tif", "rows 5-6": folder / "rows_5_6.tif"}
+    if all(path.is_file() for path in paths.values()):
+        return {**paths, "riverside": RIVERSIDE.labels}
     folder.mkdir(parents=True, exist_ok=True)
     with rasterio.open(PORTO_ALEGRE.labels) as source:
         profile, codes = source.profile, source.read(1)
@@ -89,8 +93,9 @@ def test_labels(folder: Path) -> dict[str, Path]:
     )  # the polygons are in pixels of this grid, so no transform
     lower = codes.copy()
     lower[: 5 * BLOCK] = NODATA
-    paths = {"polygons": folder / "polygons.tif", "rows 5-6": folder / "rows_5_6.tif"}
     for path, labels in zip(paths.values(), (burned, lower), strict=True):
-        with rasterio.open(path, "w", **profile) as target:
+        part = path.with_suffix(f".{os.getpid()}.tif")  # several runs may start at once
+        with rasterio.open(part, "w", **profile) as target:
             target.write(labels, 1)
+        part.replace(path)
     return {**paths, "riverside": RIVERSIDE.labels}

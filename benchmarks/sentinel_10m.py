@@ -14,7 +14,7 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, Area, cut, test_labels
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundle import MANIFEST, Bundle
 from rsfuse.learn.fit import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipe import load_recipe
@@ -32,9 +32,10 @@ def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) ->
     sensors, trained_on, seed = name.split("_")
     areas = TRAINED_ON[trained_on]
     recipe = load_recipe(RECIPE, [*settings, f"inputs.sensors={sensors}", f"training.seed={seed}"])
-    report = train(recipe, [cut(area, folder / "tiles") for area in areas], folder / name, FitMeans(), overwrite=True)
+    if not (folder / name / MANIFEST).is_file():
+        train(recipe, [cut(area, folder / "tiles") for area in areas], folder / name, FitMeans(), overwrite=True)
     predictor = Predictor(Bundle.open(folder / name))
-    scores: dict[str, object] = {"seconds": round(report.seconds), "step": report.step, "validation_miou": report.miou}
+    scores: dict[str, object] = {"validation_miou": predictor.bundle.manifest.scores["miou"]}
     maps = {area.name: mapped(area, predictor, folder / name) for area in AREAS}
     for test, labels in tests.items():
         if not (test == "riverside" and RIVERSIDE in areas):

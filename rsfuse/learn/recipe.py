@@ -112,7 +112,7 @@ class Training(_Section):
     halo: Annotated[int, Field(ge=0)]
     """Context in prediction, in pixels on each side of a patch."""
     balance: bool = False
-    """Draw a class first and a tile that has it second, so that rare classes are seen as often as common ones."""
+    """Draw a scene, a class in it and a tile that shows it, so that rare classes are seen as often as common ones."""
     lr: Annotated[float, Field(gt=0)]
     encoder_lr: Annotated[float, Field(gt=0)] = 1.0
     """Factor on the learning rate of the encoders."""

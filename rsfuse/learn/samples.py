@@ -28,6 +28,10 @@ _KEEP_IN_MEMORY = 64
 """Tiles that are not read again: a few hundred MB at most, and enough for a province in a laptop's evening."""
 
 
+_LOOKS = 4
+"""Places that are looked at for a class that a crop should show."""
+
+
 @dataclass(frozen=True)
 class Source:
     """One tile of one tile set, and how its pixels are scaled."""
@@ -94,6 +98,8 @@ class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         self._recipe, self._origins, self._stretch = recipe, origins, stretch
         self._legend = origins[0].tiles.legend
         self._pixels = class_pixels(origins, self._legend)  # (tiles, K)
+        folders = [origin.tiles.folder for origin in origins]
+        self._sets = [np.flatnonzero([each == folder for each in folders]) for folder in dict.fromkeys(folders)]
         self._read = functools.lru_cache(_KEEP_IN_MEMORY)(self._read_tile)
 
     def __len__(self) -> int:
@@ -103,16 +109,21 @@ class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         seed = np.random.SeedSequence([self._recipe.training.seed, self._stretch, place])
         chance = np.random.default_rng(seed)
         augment = Augment(self._recipe.augmentation, torch.Generator().manual_seed(int(chance.integers(2**62))))
-        example = augment(self._crop(self._draw(chance), augment.zoom(), chance))
+        tile, wanted = self._draw(chance)
+        zoom = augment.zoom()
+        crops = [self._crop(tile, zoom, chance) for _ in range(1 if wanted is None else _LOOKS)]
+        example = augment(max(crops, key=lambda crop: int((crop.labels == wanted).sum())))
         return example.optical, example.sar, example.labels
 
-    def _draw(self, chance: np.random.Generator) -> int:
-        """Number of the tile to crop from."""
+    def _draw(self, chance: np.random.Generator) -> tuple[int, int | None]:
+        """Number of the tile to crop from, and the class that the crop should show, if any."""
         if not self._recipe.training.balance:
-            return int(chance.integers(len(self._origins)))
-        present = np.flatnonzero(self._pixels.sum(0))
-        weights = self._pixels[:, chance.choice(present)]
-        return int(chance.choice(len(weights), p=weights / weights.sum()))
+            return int(chance.integers(len(self._origins))), None
+        # scene first: what is bare in one city is not what is bare in another
+        tiles = self._sets[chance.integers(len(self._sets))]
+        pixels = self._pixels[tiles]
+        wanted = int(chance.choice(np.flatnonzero(pixels.sum(0))))
+        return int(chance.choice(tiles, p=pixels[:, wanted] / pixels[:, wanted].sum())), wanted
 
     def _read_tile(self, number: int) -> Example:
         origin = self._origins[number]

@@ -68,12 +68,13 @@ def test_phase_agrees_with_numpy_where_there_is_amplitude():
     )
 
 
-def test_phase_of_a_negative_mean_is_plus_pi_whatever_the_sign_of_zero():
-    _, phase = decouple(-torch.ones(1, 8, 8))
-    assert phase[0, 0, 0].item() == pytest.approx(np.pi)
-    _, phase = decouple(-torch.eye(8)[None])
-    at_own_mirrors = phase[0, [0, 0, 4, 4], [0, 4, 0, 4]]
-    assert all(angle in (0, pytest.approx(np.pi)) for angle in at_own_mirrors.tolist())
+def test_the_phase_of_a_real_coefficient_is_0_or_plus_pi_whatever_rounding_leaves_beside_it():
+    features = torch.randn(64, 34, 34, generator=torch.Generator().manual_seed(0))
+    wave = torch.fft.rfft2(features, norm="ortho")[:, [0, 0, 17, 17], [0, 17, 0, 17]]
+    # a length of 2 x 17 leaves rounding in some libraries; where it leaves none, there is nothing to undo
+    _, phase = decouple(features)
+    expected = torch.where(wave.real < 0, torch.pi, 0.0)
+    assert torch.equal(phase[:, [0, 0, 17, 17], [0, 17, 0, 17]], expected)
 
 
 def test_gradient_is_right_for_negative_amplitudes_too():

@@ -6,7 +6,7 @@ import torch
 
 from rsfuse_models import create_network
 from rsfuse_models.layers.heads import FCNHead, UPerHead
-from rsfuse_models.pad import PAD, AmplitudeFusion, PADBlock, PhaseCorrection, SpatialFusion
+from rsfuse_models.pad import PAD, AmplitudeFusion, Fused, PADBlock, PhaseCorrection, SpatialFusion
 
 SMALL = {"optical_channels": 3, "sar_channels": 1, "num_classes": 5, "encoder": "test_resnet", "channels": 16}
 
@@ -184,10 +184,11 @@ def test_paper_weights_rise_over_the_stages():
     assert totals["paper"] == pytest.approx(np.dot(made, np.linspace(0.5, 1, 4)), rel=1e-5)
 
 
-def test_the_penalty_pulls_on_the_amplitude_that_it_measures_against():
-    fused = make_block()(*make_maps(8, 8))
-    (gradient,) = torch.autograd.grad(fused.penalty, fused.amplitude)
-    assert gradient.any()
+def test_the_penalty_pulls_on_both_amplitudes_alike():
+    before, after = (torch.rand(1, 2, 4, 3, requires_grad=True) for _ in range(2))
+    Fused(before, amplitude=before, edited=after).penalty.backward()
+    assert before.grad.any()
+    torch.testing.assert_close(before.grad, -after.grad)
 
 
 @pytest.mark.parametrize(

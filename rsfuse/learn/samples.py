@@ -111,14 +111,14 @@ class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         augment = Augment(self._recipe.augmentation, torch.Generator().manual_seed(int(chance.integers(2**62))))
         tile, wanted = self._draw(chance)
         zoom = augment.zoom()
-        crops = [self._crop(tile, zoom, chance) for _ in range(1 if wanted is None else _LOOKS)]
+        crops = [self._crop(tile, zoom, chance) for _ in range(_LOOKS if wanted >= 0 else 1)]
         example = augment(max(crops, key=lambda crop: int((crop.labels == wanted).sum())))
         return example.optical, example.sar, example.labels
 
-    def _draw(self, chance: np.random.Generator) -> tuple[int, int | None]:
-        """Number of the tile to crop from, and the class that the crop should show, if any."""
+    def _draw(self, chance: np.random.Generator) -> tuple[int, int]:
+        """Number of the tile to crop from, and the class that the crop should show; -1 for any."""
         if not self._recipe.training.balance:
-            return int(chance.integers(len(self._origins))), None
+            return int(chance.integers(len(self._origins))), -1
         # scene first: what is bare in one city is not what is bare in another
         tiles = self._sets[chance.integers(len(self._sets))]
         pixels = self._pixels[tiles]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from rasterio.windows import Window
 
 from rsfuse.learn.recipe import Recipe, load_recipe
 from rsfuse.legend import LEGENDS
@@ -69,3 +70,18 @@ def tiles(labelled_scene: dict[str, Path], tmp_path_factory: pytest.TempPathFact
 def recipe() -> Recipe:
     """A recipe for a network so small that ten steps take seconds."""
     return load_recipe("pad_sentinel-10m", SMALL)
+
+
+@pytest.fixture(scope="session")
+def rare_tiles(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
+    """A dark scene of trees with water in one corner of one tile; scaled by percentiles that leave it dark."""
+    folder = tmp_path_factory.mktemp("rare")
+    optical = np.full((3, SIDE, SIDE), 10, np.uint8)
+    optical[:, :, 200:] = np.arange(56) * 4 + 20
+    labels = np.full((1, SIDE, SIDE), 2, np.uint8)
+    labels[0, :12, :12] = 0
+    paths = write(folder / "optical.tif", optical), write(folder / "sar.tif", optical[:1])
+    with Scene(*paths) as scene:
+        settings = TileSettings(size=TILE, window=Window(0, 0, 192, SIDE))
+        tile(scene, write(folder / "labels.tif", labels), LEGENDS["sentinel-5"], folder / "tiles", settings)
+    return TileSet(folder / "tiles")

@@ -21,10 +21,16 @@ import typer
 from rsfuse.cli import show
 
 
-def parse_bands(text: str) -> tuple[int, ...]:
+class BandNumbers(tuple[int, ...]):
+    """Band numbers, counted from 1; a type of its own because Typer takes a plain tuple for several values."""
+
+    __slots__ = ()
+
+
+def parse_bands(text: str) -> BandNumbers:
     """Band numbers of "3,2,1"."""
     try:
-        bands = tuple(int(number) for number in text.split(","))
+        bands = BandNumbers(int(number) for number in text.split(","))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not like 3,2,1") from None
     if min(bands) < 1:
@@ -40,7 +46,7 @@ Sar = Annotated[
     ),
 ]
 OpticalBands = Annotated[
-    tuple[int, ...] | None,
+    BandNumbers | None,
     typer.Option(
         "--optical-bands",
         parser=parse_bands,
@@ -50,7 +56,7 @@ OpticalBands = Annotated[
     ),
 ]
 SarBands = Annotated[
-    tuple[int, ...] | None,
+    BandNumbers | None,
     typer.Option(
         "--sar-bands",
         parser=parse_bands,

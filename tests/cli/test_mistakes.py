@@ -64,7 +64,7 @@ def test_one_raster_without_a_crs(rsfuse, raster, nothing_new):
 
 
 def test_a_band_count_that_the_bundle_does_not_know(rsfuse, raster, nothing_new):
-    scene = raster("scene.tif", bands=4)
+    scene = raster("scene.tif", values=np.ones((4, 300, 300), np.uint16))
     nothing_new()
     told(rsfuse("predict", scene), "4 bands", "3", "--optical-bands")
 

@@ -150,12 +150,12 @@ def save_bundle(
         card: Markdown for people.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
     dtype = getattr(torch, storage)
     stored = {name: _restore(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
-    save_file(stored, folder / WEIGHTS)
+    (folder / WEIGHTS).write_bytes(save(stored))  # save_file would leave a file that its owner alone can read
     text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     (folder / CARD).write_text(card, encoding="utf-8")
     (folder / MANIFEST).write_text(text, encoding="utf-8")  # last: a folder without it is no bundle

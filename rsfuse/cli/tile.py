@@ -17,8 +17,8 @@ def tile(
         typer.Option("--labels", help="Label raster; brought onto the optical's grid (nearest).", show_default=False),
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tiles.", show_default=False)],
-    legend: options.LegendName,
     sar: options.Sar = None,
+    legend: options.LegendName = "",
     optical_bands: options.OpticalBands = None,
     sar_bands: options.SarBands = None,
     size: Annotated[int, typer.Option("--size", min=16, help="Side of a tile in pixels.")] = 512,
@@ -59,7 +59,7 @@ def tile(
         Scene(optical, sar, bands=Bands(optical_bands, sar_bands)) as scene,
         show.progress("cutting", "tiles") as progress,
     ):
-        report = cut(scene, labels, find_legend(legend), out, settings, progress=progress)
+        report = cut(scene, labels, find_legend(legend) if legend else None, out, settings, progress=progress)
     if as_json:
         show.document(
             {

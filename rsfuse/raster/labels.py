@@ -42,6 +42,18 @@ class Labels:
                 hint="give a raster with one class code per pixel, not a coloured picture or scores",
             )
 
+    def known_legend(self) -> Legend:
+        """The legend in the file.
+
+        Raises:
+            LegendMismatchError: if there is none.
+        """
+        if self.legend is None:
+            raise LegendMismatchError(
+                f"{self.path} does not say what its codes mean", hint="name its legend: --legend whu-opt-sar"
+            )
+        return self.legend
+
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Codes (h, w) of a window in whole pixels; 255 outside the raster and where it has no data.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rasterio.windows import Window
 
-from rsfuse.errors import LegendMismatchError, TileSetError
+from rsfuse.errors import TileSetError
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.conveyor import Conveyor, Tally, decide
 from rsfuse.learn.predictor import Predictor
@@ -98,11 +98,7 @@ def evaluate_map(
         LegendMismatchError: if a code is not in the legend, or the map says nothing of its legend.
     """
     with Labels(map_path) as mapped, Labels(labels, mapped.grid) as reference:
-        legend = legend or mapped.legend
-        if legend is None:
-            raise LegendMismatchError(
-                f"{map_path} does not say what its codes mean", hint="name its legend: --legend whu-opt-sar"
-            )
+        legend = legend or mapped.known_legend()
         plan = Plan.sliding(*_padded(mapped.grid.shape), size=SAMPLE_SIZE)
         samples = []
         for done, patch in enumerate(plan, 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -55,7 +56,7 @@ class TileReport:
 def tile(
     scene: Scene,
     labels: Path,
-    legend: Legend,
+    legend: Legend | None,
     folder: Path,
     settings: TileSettings,
     *,
@@ -66,9 +67,17 @@ def tile(
     Validation takes whole columns of tiles, so that no validation tile lies between training tiles. Columns, not rows:
     strips of acquisitions mostly lie above each other, and training should see each of them.
 
+    Args:
+        scene: what is cut.
+        labels: raster of class codes.
+        legend: of the codes; None for the legend that rsfuse wrote into the label raster.
+        folder: for the tiles.
+        settings: see there.
+        progress: told after every tile.
+
     Raises:
         TileSetError: if the window does not hold a single tile.
-        LegendMismatchError: if a label code is not in the legend.
+        LegendMismatchError: if a label code is not in the legend, or nobody says what the codes mean.
         OutputError: if the folder is not empty or the disk is full.
     """
     start = time.monotonic()
@@ -84,18 +93,20 @@ def tile(
     first_val = columns - round(columns * settings.val)
     splits: Counter[str] = Counter()
     how = f"the right {columns - first_val} of {columns} columns of tiles for validation, all others {settings.split}"
-    with (
-        Labels(labels, scene.grid) as reference,
-        TileSetWriter(
-            folder,
-            scene,
-            legend,
-            size=settings.size,
-            split=how,
-            labels=labels,
-            overwrite=settings.overwrite,
-        ) as writer,
-    ):
+    with ExitStack() as opened:
+        reference = opened.enter_context(Labels(labels, scene.grid))
+        legend = legend or reference.known_legend()
+        writer = opened.enter_context(
+            TileSetWriter(
+                folder,
+                scene,
+                legend,
+                size=settings.size,
+                split=how,
+                labels=labels,
+                overwrite=settings.overwrite,
+            )
+        )
         for number, patch in enumerate(plan):
             row, column = divmod(number, columns)
             here = Window(

@@ -7,6 +7,7 @@ from rasterio.windows import Window
 
 from rsfuse.errors import LegendMismatchError, OutputError, TileSetError
 from rsfuse.legend import LEGENDS
+from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
@@ -105,6 +106,17 @@ def test_a_folder_that_holds_something_is_replaced_only_when_asked(paths, tmp_pa
     assert TileSet(tmp_path / "tiles").manifest.size == 64
     cut(paths, tmp_path / "tiles", size=128, overwrite=True)
     assert TileSet(tmp_path / "tiles").manifest.size == 128
+
+
+def test_labels_that_rsfuse_wrote_bring_their_legend_and_others_need_one(paths, tmp_path):
+    with Scene(paths["optical"], paths["sar"]) as scene:
+        with MapWriter(tmp_path / "painted.tif", scene.grid, LEGEND) as writer:
+            writer.write(0, np.full((300, 400), 3, np.uint8))
+        tile(scene, tmp_path / "painted.tif", None, tmp_path / "tiles", TileSettings(size=64))
+        with pytest.raises(LegendMismatchError, match="what its codes mean"):
+            tile(scene, paths["labels"], None, tmp_path / "others", TileSettings(size=64))
+    assert TileSet(tmp_path / "tiles").legend == LEGEND
+    assert not (tmp_path / "others").exists()
 
 
 def test_an_unknown_label_code_leaves_no_tile_set_behind(paths, write_raster, tmp_path):

@@ -1,5 +1,9 @@
 """A user's mistake gets two lines and exit code 2, and leaves nothing half-written behind."""
 
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -170,3 +174,19 @@ def test_an_interrupted_prediction_exits_with_130_leaving_nothing(rsfuse, raster
     assert result.exit_code == 130
     assert "interrupted" in result.stderr
     assert not Path("scene_landcover.tif").exists()
+
+
+def test_control_c_in_the_middle_exits_with_130_leaving_nothing(raster, tmp_path):
+    raster("scene.tif", side=2000)
+    command = [sys.executable, "-m", "rsfuse", "predict", "scene.tif", "--device", "cpu"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".*.part.tif")):  # the map is being written
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert left_behind(tmp_path) == ["scene.tif"]

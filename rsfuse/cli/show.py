@@ -110,11 +110,11 @@ def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 def training_callbacks() -> list[Any]:
     """A progress bar for Lightning, where there is a terminal to draw it on; lines now and then elsewhere."""
-    from rsfuse.cli.training_progress import TrainingLines, training_bar
+    from rsfuse.cli.training_progress import TrainingBar, TrainingLines
 
     if _State.quiet:
         return []
-    return [training_bar()] if _err().is_terminal else [TrainingLines()]
+    return [TrainingBar()] if _err().is_terminal else [TrainingLines()]
 
 
 def _bar(console: Console, unit: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -10,9 +11,15 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from rsfuse.cli import show
 
 
-def training_bar() -> RichProgressBar:
-    """Loss, validation scores, rate and time left, on standard error."""
-    return RichProgressBar(console_kwargs={"stderr": True})
+class TrainingBar(RichProgressBar):
+    """Loss, validation scores, rate and time left of each stretch between two validations, on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__(console_kwargs={"stderr": True})
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        stretches = math.ceil(self.trainer.max_steps / max(int(self.trainer.num_training_batches), 1))
+        return f"stretch {current_epoch + 1} of {stretches}"
 
 
 class TrainingLines(Callback):

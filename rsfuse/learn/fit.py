@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import shutil
 import time
 import warnings
@@ -24,6 +23,7 @@ from rsfuse.errors import TileSetError
 from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize, build_network, save_bundle
 from rsfuse.learn.card import bundle_card
 from rsfuse.learn.losses import TrainingLoss
+from rsfuse.learn.predictor import choose_device
 from rsfuse.learn.recipe import Recipe, Training
 from rsfuse.learn.samples import Batch, Source, TrainingSamples, ValidationSamples, class_pixels, sources
 from rsfuse.metrics import Confusion
@@ -68,44 +68,54 @@ def fit(recipe: Recipe, tile_sets: Sequence[TileSet], folder: Path, means: FitMe
         TileSetError: if tiles are missing or do not fit the recipe or each other.
     """
     start = time.monotonic()
-    if not means.resume:
-        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # or a later --resume would take up the older run
-    legend = tile_sets[0].legend
-    for other in tile_sets[1:]:
-        if other.legend.to_dict() != legend.to_dict():
-            raise TileSetError(
-                f"{tile_sets[0].folder} and {other.folder} have different legends ({legend}; {other.legend})",
-                hint="cut both with the same --legend",
-            )
+    check_legends(tile_sets)
     tiles = FitTiles(recipe, tile_sets, means.workers)
     pl.seed_everything(recipe.training.seed, verbose=False)
-    network = build_network(recipe.network, recipe.inputs, len(legend))
-    loss = TrainingLoss(recipe.loss, torch.from_numpy(class_pixels(tiles.training, legend).sum(0)))
-    fitting = Fitting(recipe.training, network, loss, len(legend))
+    classes = len(tiles.legend)
+    network = build_network(recipe.network, recipe.inputs, classes)
+    loss = TrainingLoss(recipe.loss, torch.from_numpy(class_pixels(tiles.training, tiles.legend).sum(0)))
     best = ModelCheckpoint(folder / CHECKPOINTS, "best", monitor="val/miou", mode="max", save_last=True)
     trainer = _trainer(recipe.training, folder, means, [best])
     last = folder / CHECKPOINTS / "last.ckpt"
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # Lightning's advice on worker counts and log intervals is not the user's business
-        trainer.fit(fitting, datamodule=tiles, ckpt_path=str(last) if means.resume and last.is_file() else None)
+    if not means.resume:
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # or a later --resume would take up the older run
+    _run(trainer, Fitting(recipe.training, network, loss, classes), tiles, last if last.is_file() else None)
     kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
-    scores = _kept_scores(kept)
+    bundle = _save(recipe, tiles, kept, folder)
+    scores = bundle.manifest.scores
+    return FitReport(bundle, int(kept["global_step"]), scores["miou"], scores["oa"], time.monotonic() - start)
+
+
+def check_legends(tile_sets: Sequence[TileSet]) -> None:
+    """Refuse tile sets that do not mean the same by their codes.
+
+    Raises:
+        TileSetError: naming the two that differ.
+    """
+    first = tile_sets[0]
+    for other in tile_sets[1:]:
+        if other.legend.to_dict() != first.legend.to_dict():
+            raise TileSetError(
+                f"{first.folder} and {other.folder} have different legends ({first.legend}; {other.legend})",
+                hint="cut both with the same --legend",
+            )
+
+
+def _save(recipe: Recipe, tiles: FitTiles, kept: dict[str, Any], folder: Path) -> Bundle:
+    manifests = [each.manifest for each in tiles.tile_sets]
     manifest = BundleManifest(
         description=recipe.description,
         network=recipe.network,
         inputs=recipe.inputs,
         statistics=tiles.statistics,
-        legend=legend.to_dict(),
+        legend=tiles.legend.to_dict(),
         patch=PatchSize(size=recipe.training.crop, halo=recipe.training.halo),
-        gsd_m=round(sum(each.manifest.gsd_m for each in tile_sets) / len(tile_sets), 3),
-        trained_on=tuple(each.manifest.source.optical for each in tile_sets),
-        scores=scores,
+        gsd_m=round(sum(each.gsd_m for each in manifests) / len(manifests), 3),
+        trained_on=tuple(each.source.optical for each in manifests),
+        scores={name: round(float(value), 4) for name, value in kept["scores"].items()},
     )
     weights = {name.removeprefix("network."): value for name, value in kept["state_dict"].items() if "network." in name}
-    bundle = save_bundle(folder, manifest, weights, storage=recipe.storage, card=bundle_card(folder.name, manifest))
-    return FitReport(bundle, int(kept["global_step"]), scores["miou"], scores["oa"], time.monotonic() - start)
+    return save_bundle(folder, manifest, weights, storage=recipe.storage, card=bundle_card(folder.name, manifest))
 
 
 class FitTiles(pl.LightningDataModule):
@@ -119,6 +129,7 @@ class FitTiles(pl.LightningDataModule):
         )
         self.training: list[Source] = sources(recipe, tile_sets, "train", self.statistics)
         self._validation = ValidationSamples(sources(recipe, tile_sets, "val", self.statistics), recipe.training.crop)
+        self.tile_sets, self.legend = tile_sets, tile_sets[0].legend
         self._recipe, self._workers = recipe, workers
 
     def train_dataloader(self) -> DataLoader[Batch]:
@@ -193,17 +204,26 @@ class Fitting(pl.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+def _run(trainer: pl.Trainer, fitting: Fitting, tiles: FitTiles, checkpoint: Path | None) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice on workers and log intervals is not the user's business
+        try:
+            trainer.fit(fitting, datamodule=tiles, ckpt_path=checkpoint)
+        except SystemExit as stop:  # what Lightning makes of Control-C
+            raise KeyboardInterrupt from stop
+
+
 def _trainer(recipe: Training, folder: Path, means: FitMeans, callbacks: list[Callback]) -> pl.Trainer:
     if recipe.average:
         callbacks = [*callbacks, EMAWeightAveraging(decay=recipe.average)]
-    kind, _, number = means.device.partition(":")
+    device = choose_device(means.device)
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return pl.Trainer(
-        accelerator={"cuda": "gpu"}.get(kind, kind),
-        devices=[int(number)] if number else 1,
+        accelerator="gpu" if device.type == "cuda" else device.type,
+        devices=[device.index or 0] if device.type == "cuda" else 1,
         max_steps=recipe.steps,
-        max_epochs=math.ceil(recipe.steps / recipe.validate_every),
+        max_epochs=-1,  # steps alone count: a run resumed at the end of its last epoch but one would stop there
         reload_dataloaders_every_n_epochs=1,
         gradient_clip_val=recipe.clip or None,
         num_sanity_val_steps=0,
@@ -214,7 +234,3 @@ def _trainer(recipe: Training, folder: Path, means: FitMeans, callbacks: list[Ca
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-def _kept_scores(checkpoint: dict[str, Any]) -> dict[str, float]:
-    return {name: round(float(value), 4) for name, value in checkpoint["scores"].items()}

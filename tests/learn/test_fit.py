@@ -1,12 +1,14 @@
 """Fitting learns, keeps the best weights, and goes on where it was stopped."""
 
+import signal
+
 import pytest
 import torch
 
-from rsfuse.errors import RecipeError, TileSetError
+from rsfuse.errors import BundleError, RecipeError, TileSetError
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.fit import FitMeans, fit
-from rsfuse.learn.recipe import load_recipe
+from rsfuse.learn.recipe import Augmentation, load_recipe
 
 CPU = FitMeans(device="cpu")
 
@@ -40,7 +42,8 @@ def test_a_run_leaves_logs_for_people_and_programs(fitted):
 
 
 def test_training_learns_classes_that_can_be_told_apart(recipe, tiles, tmp_path):
-    learnt = fit(changed(recipe, steps=120, validate_every=40, average=0.0, lr=5e-3), [tiles], tmp_path / "run", CPU)
+    plain = recipe.model_copy(update={"augmentation": Augmentation()})
+    learnt = fit(changed(plain, steps=120, validate_every=40, average=0.0, lr=5e-3), [tiles], tmp_path / "run", CPU)
     assert learnt.oa > 0.9  # chance is 0.2
 
 
@@ -69,6 +72,34 @@ def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(recipe, tiles
     monkeypatch.setattr(Fitting, "training_step", step)
     resumed = fit(recipe, [tiles], tmp_path / "cut", FitMeans(device="cpu", resume=True))
     assert all(torch.equal(value, weights(resumed.bundle)[name]) for name, value in weights(whole.bundle).items())
+
+
+def test_bad_tiles_do_not_cost_an_older_run_its_checkpoints(fitted, recipe, tiles):
+    before = sorted((fitted.bundle.folder / "checkpoints").iterdir())
+    wrong = load_recipe("pad_sentinel-10m", ["inputs.optical=[red, green, blue, nir]"])
+    with pytest.raises(TileSetError):
+        fit(wrong, [tiles], fitted.bundle.folder, CPU)
+    assert sorted((fitted.bundle.folder / "checkpoints").iterdir()) == before
+
+
+def test_a_device_that_is_not_there_is_told(recipe, tiles, tmp_path):
+    with pytest.raises(BundleError, match="abacus"):
+        fit(recipe, [tiles], tmp_path / "run", FitMeans(device="abacus"))
+
+
+def test_control_c_is_passed_on(recipe, tiles, tmp_path, monkeypatch):
+    from rsfuse.learn.fit import Fitting
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fitting, "training_step", interrupt)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(recipe, [tiles], tmp_path / "run", CPU)
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves it switched off
 
 
 def test_float16_storage_halves_the_file_and_hardly_moves_the_weights(fitted, recipe, tiles, tmp_path):

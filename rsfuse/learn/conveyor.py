@@ -64,6 +64,7 @@ class Conveyor:
             strip = stitcher.add(patch, scores, sample.valid)
             if strip is not None:
                 yield strip
+                del strip  # or the next one is made while this one, K x h x W floats, is still held
 
     def _scored(self, read: Read) -> Iterator[tuple[Patch, Sample, NDArray[np.float32] | None]]:
         """Each patch with its probabilities (K, h, w), or None where it has no data."""

@@ -88,11 +88,12 @@ def predict(
         with ThreadPoolExecutor(1, "writer") as pen:
             written: Future[None] | None = None
             for strip in conveyor.strips(scene.read, tally, progress):
-                codes = decide(strip, legend)
+                top, codes = strip.top, decide(strip, legend)
+                del strip  # see the conveyor: two strips at once would be a fifth of all memory
                 counts += np.bincount(codes.ravel(), minlength=256)
                 if written is not None:
                     written.result()  # one strip behind at most: memory stays, and errors come out
-                written = pen.submit(writer.write, strip.top, codes)
+                written = pen.submit(writer.write, top, codes)
             if written is not None:
                 written.result()
     return PredictReport(

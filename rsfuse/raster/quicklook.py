@@ -17,6 +17,8 @@ Picture = NDArray[np.uint8]
 def look_at_image(path: Path, longest: int, bands: tuple[int, ...] = (1, 2, 3)) -> Picture:
     """Bands of an image as a picture (h, w, 3), each stretched between its 2nd and 98th percentile.
 
+    Colours are bent by a square root, so that dark land can be seen beside a bright cloud.
+
     Args:
         path: the raster; one band becomes grey.
         longest: of the picture's sides, in pixels.
@@ -24,7 +26,7 @@ def look_at_image(path: Path, longest: int, bands: tuple[int, ...] = (1, 2, 3)) 
     """
     with open_raster(path) as raster:
         pixels = raster.read(bands, out_shape=(len(bands), *_fit(raster.shape, longest)), resampling=Resampling.average)
-    stretched = [_stretch(band.astype(np.float32)) for band in pixels]
+    stretched = [_stretch(band.astype(np.float32), 0.5 if len(bands) == 3 else 1.0) for band in pixels]
     return np.stack(stretched if len(bands) == 3 else stretched * 3, axis=-1)
 
 
@@ -44,8 +46,8 @@ def _fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
     return max(round(shape[0] * ratio), 1), max(round(shape[1] * ratio), 1)
 
 
-def _stretch(band: NDArray[np.float32]) -> Picture:
+def _stretch(band: NDArray[np.float32], power: float) -> Picture:
     low, high = np.nanpercentile(band, (2, 98))
     unit = (np.nan_to_num(band) - low) / max(high - low, 1e-6)
-    stretched: Picture = (np.clip(unit, 0, 1) * 255).astype(np.uint8)
+    stretched: Picture = (np.clip(unit, 0, 1) ** power * 255).astype(np.uint8)
     return stretched

@@ -108,13 +108,14 @@ def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         yield _plain(what, unit)
 
 
-def training_callbacks() -> list[Any]:
-    """A progress bar for Lightning, where there is a terminal to draw it on; lines now and then elsewhere."""
-    from rsfuse.cli.training_progress import TrainingBar, TrainingLines
+def is_quiet() -> bool:
+    """Whether nothing but warnings and errors is to be said."""
+    return _State.quiet
 
-    if _State.quiet:
-        return []
-    return [TrainingBar()] if _err().is_terminal else [TrainingLines()]
+
+def has_terminal() -> bool:
+    """Whether somebody watches who can be shown a bar that moves."""
+    return _err().is_terminal
 
 
 def _bar(console: Console, unit: str) -> Any:

@@ -42,12 +42,13 @@ def train(
     verbose: options.Verbose = False,
 ) -> None:
     """Train a network as a recipe says; the output folder is its bundle."""
+    from rsfuse.cli.training_progress import training_callbacks
     from rsfuse.learn.fit import FitMeans
     from rsfuse.learn.recipe import load_recipe
     from rsfuse.tasks.train import train as fit
 
     chosen = load_recipe(recipe, settings or ())
-    means = FitMeans(device=device, workers=workers, resume=resume, callbacks=show.training_callbacks())
+    means = FitMeans(device=device, workers=workers, resume=resume, callbacks=training_callbacks())
     report = fit(chosen, tiles, out, means, overwrite=overwrite)
     if as_json:
         best = {"step": report.step, "miou": report.miou, "oa": report.oa}

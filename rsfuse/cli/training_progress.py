@@ -11,6 +11,13 @@ from lightning.pytorch.callbacks import Callback, RichProgressBar
 from rsfuse.cli import show
 
 
+def training_callbacks() -> list[Callback]:
+    """What shows a run of Lightning: nothing, a bar or lines, by whether anybody wants to see it and how."""
+    if show.is_quiet():
+        return []
+    return [TrainingBar()] if show.has_terminal() else [TrainingLines()]
+
+
 class TrainingBar(RichProgressBar):
     """Loss, validation scores, rate and time left of each stretch between two validations, on standard error."""
 

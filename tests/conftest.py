@@ -15,6 +15,9 @@ settings.register_profile(
 )
 settings.load_profile("rsfuse")
 
+# the networks of the tests are so small that threads would cost more than they give; to be said before torch loads
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

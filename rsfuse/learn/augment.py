@@ -40,7 +40,7 @@ class Augment:
         optical = self._saturation(optical, recipe.optical_saturation)
         sar = self._shift(example.sar, recipe.shift_px)
         sar = self._speckle(self._radiometry(sar, recipe.sar_gain, recipe.sar_offset, recipe.sar_gamma))
-        return replace(self._drop(replace(example, optical=optical, sar=sar)), labels=example.labels)
+        return self._drop(replace(example, optical=optical, sar=sar))
 
     def zoom(self) -> float:
         """How much larger than life the next example is to be shown."""

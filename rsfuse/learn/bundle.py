@@ -115,7 +115,7 @@ class Bundle:
         network = build_network(self.manifest.network, self.manifest.inputs, len(self.legend))
         try:
             weights = load_file(self.folder / WEIGHTS)
-            network.load_state_dict({name: _restore(weight, torch.float32) for name, weight in weights.items()})
+            network.load_state_dict({name: _with_dtype(weight, torch.float32) for name, weight in weights.items()})
         except (OSError, SafetensorError, RuntimeError) as error:
             raise BundleError(
                 f"{self.folder / WEIGHTS} cannot be loaded: {str(error).splitlines()[0]}", hint="copy the bundle anew"
@@ -154,7 +154,7 @@ def save_bundle(
 
     folder.mkdir(parents=True, exist_ok=True)
     dtype = getattr(torch, storage)
-    stored = {name: _restore(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
+    stored = {name: _with_dtype(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
     (folder / WEIGHTS).write_bytes(save(stored))  # save_file would leave a file that its owner alone can read
     text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     (folder / CARD).write_text(card, encoding="utf-8")
@@ -182,6 +182,6 @@ def find_bundle(bundle: str | Path) -> Path:
     )
 
 
-def _restore(weight: Tensor, dtype: Any) -> Tensor:
+def _with_dtype(weight: Tensor, dtype: Any) -> Tensor:
     """Floats in the given precision; counters as they are."""
     return weight.to(dtype) if weight.is_floating_point() else weight

@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:  # torch loads when a test asks for it, after OMP_NUM_THREADS is set
+    from rsfuse.learn.bundle import Bundle
+    from rsfuse_models import FusionNetwork
 
 # the same examples in every run, and no verdict on the speed of the machine
 settings.register_profile(
@@ -42,3 +47,49 @@ def shared_data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def small_network() -> tuple[str, ...]:
+    """Settings of a recipe (`--set`) for a network so small that a step takes milliseconds."""
+    return (
+        "network.encoder=test_resnet",
+        "network.pretrained=none",
+        "network.channels=8",
+        "network.aux_channels=8",
+        "network.stages=[1, 2]",
+        "network.aux_stage=1",
+        "training.halo=4",
+        "training.crop=32",
+        "training.warmup=2",
+    )
+
+
+@pytest.fixture(scope="session")
+def save_untrained(small_network: tuple[str, ...]) -> Callable[..., tuple[Bundle, FusionNetwork]]:
+    """A function that saves a small network of random weights: red, green, blue + VH, 64 px with a halo of 8."""
+
+    def save(folder: Path, storage: str = "float32") -> tuple[Bundle, FusionNetwork]:
+        import torch
+
+        from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
+        from rsfuse.learn.recipe import load_recipe
+        from rsfuse.legend import LEGENDS
+
+        recipe, legend = load_recipe("pad_sentinel-10m", small_network), LEGENDS["sentinel-5"]
+        torch.manual_seed(0)
+        network = build_network(recipe.network, recipe.inputs, len(legend))
+        manifest = BundleManifest(
+            description="random weights",
+            network=recipe.network,
+            inputs=recipe.inputs,
+            statistics=None,
+            legend=legend.to_dict(),
+            patch=PatchSize(size=64, halo=8),
+            gsd_m=10.0,
+            trained_on=("nothing",),
+            scores={},
+        )
+        return save_bundle(folder, manifest, network.state_dict(), storage=storage, card="# random\n"), network
+
+    return save

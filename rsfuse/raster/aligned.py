@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +15,13 @@ from rasterio.windows import Window
 from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.footprint import check_overlap, coarseness, overlap
-from rsfuse.raster.opening import GDAL_ERRORS, open_plain, open_raster, reading
+from rsfuse.raster.opening import GDAL_ERRORS, Closing, open_plain, open_raster, reading
 
 _TOLERANCE_PX = 0.01  # of the warp; GDAL's own 0.125 px would show where two windows meet
 _AVERAGE_BEYOND = 2.0  # bilinear looks at two pixels a side: coarser than that, it would skip some (aliasing)
 
 
-class AlignedRaster:
+class AlignedRaster(Closing):
     """The bands of one file, read window by window on a grid. One thread at a time.
 
     Args:
@@ -129,12 +127,6 @@ class AlignedRaster:
     def close(self) -> None:
         """Let go of the file."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self.close()
 
 
 def _alpha_bands(file: DatasetReader) -> tuple[int, ...]:

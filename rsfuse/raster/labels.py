@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +12,11 @@ from rsfuse.errors import LegendMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.legend import NODATA, Legend
 from rsfuse.raster.aligned import AlignedRaster
+from rsfuse.raster.opening import Closing
 from rsfuse.raster.painted import painted_legend
 
 
-class Labels:
+class Labels(Closing):
     """Class codes of one band, open for reading. One thread at a time.
 
     Args:
@@ -76,9 +75,3 @@ class Labels:
     def close(self) -> None:
         """Let go of the file."""
         self._raster.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self.close()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import threading
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import rasterio
@@ -32,6 +34,20 @@ def bound_cache() -> None:
     would not do: on leaving the first of several open ones the bound falls for all.
     """
     os.environ.setdefault("GDAL_CACHEMAX", str(_CACHE_MB))
+
+
+class Closing(ABC):
+    """What holds files open: close it, or say `with`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the files."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @contextmanager

@@ -6,8 +6,6 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from rsfuse.errors import SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.footprint import gsd_m
+from rsfuse.raster.opening import Closing
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
 
 _SAMPLE_WINDOWS, _SAMPLE_SIDE = 8, 256  # 8 x 8 windows: 4 million pixels at most, a few seconds on any scene
@@ -50,7 +49,7 @@ class Sample:
         return Sample(self.optical[here], self.sar[here], self.valid[here])
 
 
-class Scene:
+class Scene(Closing):
     """Two rasters of one place, open for reading on the grid of the optical one. One thread at a time.
 
     A SAR raster on another grid is brought to the optical one window by window, as windows are read.
@@ -124,12 +123,6 @@ class Scene:
     def close(self) -> None:
         """Let go of both files."""
         self._opened.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self.close()
 
 
 def _band_statistics(raster: AlignedRaster) -> tuple[BandStatistics, ...]:

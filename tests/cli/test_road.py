@@ -6,23 +6,12 @@ import numpy as np
 import pytest
 import rasterio
 
-SMALL = [
-    f"--set={setting}"
-    for setting in (
-        "network.encoder=test_resnet",
-        "network.pretrained=none",
-        "network.channels=8",
-        "network.aux_channels=8",
-        "network.stages=[1, 2]",
-        "network.aux_stage=1",
-        "training.batch=2",
-        "training.crop=32",
-        "training.halo=4",
-        "training.validate_every=3",
-        "training.steps=6",
-        "training.warmup=2",
-    )
-]
+
+@pytest.fixture
+def small(small_network):
+    """Options of `rsfuse train` for a small network and a few steps."""
+    length = "training.batch=2", "training.validate_every=3", "training.steps=6"
+    return [f"--set={setting}" for setting in (*small_network, *length)]
 
 
 @pytest.fixture
@@ -41,7 +30,7 @@ def answer(result):
     return json.loads(result.stdout)
 
 
-def test_the_whole_road(rsfuse, scene, tmp_path):
+def test_the_whole_road(rsfuse, scene, small, tmp_path):
     optical, sar, labels = scene
     cut = answer(
         rsfuse(
@@ -52,7 +41,7 @@ def test_the_whole_road(rsfuse, scene, tmp_path):
     assert cut["tiles"] == 16
     assert cut["splits"] == {"train": 12, "val": 4}
 
-    trained = answer(rsfuse("train", "pad_sentinel-10m", "--tiles", "tiles", "-o", "run", *SMALL, "--json"))
+    trained = answer(rsfuse("train", "pad_sentinel-10m", "--tiles", "tiles", "-o", "run", *small, "--json"))
     assert trained["bundle"] == "run"
     assert set(trained["best"]) == {"step", "miou", "oa"}
     assert trained["best"]["step"] in (3, 6)
@@ -93,7 +82,7 @@ def test_the_whole_road(rsfuse, scene, tmp_path):
         assert result.stdout.strip()
 
 
-def test_training_does_not_walk_over_an_older_run(rsfuse, scene, tmp_path):
+def test_training_does_not_walk_over_an_older_run(rsfuse, scene, small, tmp_path):
     optical, sar, labels = scene
     rsfuse(
         "tile",
@@ -113,13 +102,13 @@ def test_training_does_not_walk_over_an_older_run(rsfuse, scene, tmp_path):
     )
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.txt").write_text("years of work")
-    result = rsfuse("train", "pad_sentinel-10m", "--tiles", "tiles", "-o", "run", *SMALL)
+    result = rsfuse("train", "pad_sentinel-10m", "--tiles", "tiles", "-o", "run", *small)
     assert result.exit_code == 2
     assert "--resume" in result.stderr
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.txt"]
 
 
-def test_quiet_says_nothing_and_progress_is_told_otherwise(rsfuse, scene):
+def test_quiet_says_nothing_and_progress_is_told_otherwise(rsfuse, scene, small):
     optical, sar, labels = scene
     told = rsfuse(
         "tile", optical, "--sar", sar, "--labels", labels, "--legend", "sentinel-5", "--size", "64", "-o", "a"

@@ -18,21 +18,6 @@ from rsfuse.tasks.tile import TileSettings, tile
 
 SIDE, TILE = 256, 64
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_000_000)
-SMALL = (
-    "network.encoder=test_resnet",
-    "network.pretrained=none",
-    "network.channels=8",
-    "network.aux_channels=8",
-    "network.stages=[1, 2]",
-    "network.aux_stage=1",
-    "training.batch=4",
-    "training.crop=32",
-    "training.halo=4",
-    "training.validate_every=5",
-    "training.steps=10",
-    "training.warmup=2",
-    "inputs.optical=[red, green, blue]",
-)
 
 
 def write(path: Path, pixels: np.ndarray) -> Path:
@@ -67,9 +52,10 @@ def tiles(labelled_scene: dict[str, Path], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def recipe() -> Recipe:
+def recipe(small_network: tuple[str, ...]) -> Recipe:
     """A recipe for a network so small that ten steps take seconds."""
-    return load_recipe("pad_sentinel-10m", SMALL)
+    length = "training.batch=4", "training.validate_every=5", "training.steps=10"
+    return load_recipe("pad_sentinel-10m", [*small_network, *length])
 
 
 @pytest.fixture(scope="session")

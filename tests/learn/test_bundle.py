@@ -5,54 +5,24 @@ import torch
 import yaml
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import (
-    MANIFEST,
-    WEIGHTS,
-    Bundle,
-    BundleManifest,
-    PatchSize,
-    build_network,
-    bundle_names,
-    save_bundle,
-)
+from rsfuse.learn.bundle import MANIFEST, WEIGHTS, Bundle, bundle_names, save_bundle
 from rsfuse.learn.predictor import Predictor, choose_device
-from rsfuse.learn.recipe import load_recipe
 from rsfuse.legend import LEGENDS
 
-NETWORK = {"name": "pad", "encoder": "test_resnet", "stages": [1, 2], "aux_stage": 1, "channels": 8, "aux_channels": 8}
 
-
-def save(folder, storage="float32"):
-    inputs, legend = load_recipe("pad_sentinel-10m").inputs, LEGENDS["sentinel-5"]
-    torch.manual_seed(0)
-    network = build_network(NETWORK, inputs, len(legend))
-    manifest = BundleManifest(
-        description="random weights",
-        network=NETWORK,
-        inputs=inputs,
-        statistics=None,
-        legend=legend.to_dict(),
-        patch=PatchSize(size=64, halo=8),
-        gsd_m=10.0,
-        trained_on=("nothing",),
-        scores={},
-    )
-    return save_bundle(folder, manifest, network.state_dict(), storage=storage, card="# mine\n"), network
-
-
-def test_a_bundle_comes_back_as_it_was_saved(tmp_path):
-    bundle, network = save(tmp_path / "mine")
+def test_a_bundle_comes_back_as_it_was_saved(save_untrained, tmp_path):
+    bundle, network = save_untrained(tmp_path / "mine")
     again = Bundle.open(tmp_path / "mine")
     assert again.manifest == bundle.manifest
-    assert again.card == "# mine"
+    assert again.card == "# random"
     assert again.legend == LEGENDS["sentinel-5"]
     loaded = again.network()
     assert not loaded.training
     assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in network.state_dict().items())
 
 
-def test_weights_stored_in_half_precision_run_in_single(tmp_path):
-    bundle, _ = save(tmp_path / "mine", "float16")
+def test_weights_stored_in_half_precision_run_in_single(save_untrained, tmp_path):
+    bundle, _ = save_untrained(tmp_path / "mine", "float16")
     assert {weight.dtype for weight in bundle.network().state_dict().values()} == {torch.float32, torch.int64}
 
 
@@ -70,15 +40,15 @@ def test_an_unknown_bundle_names_those_there_are():
 
 
 @pytest.mark.parametrize("text", ["{unclosed", "just words", "version: 1"])
-def test_a_manifest_that_is_none_is_refused(tmp_path, text):
-    save(tmp_path / "mine")
+def test_a_manifest_that_is_none_is_refused(save_untrained, tmp_path, text):
+    save_untrained(tmp_path / "mine")
     (tmp_path / "mine" / MANIFEST).write_text(text, encoding="utf-8")
     with pytest.raises(BundleError, match=r"bundle\.yaml"):
         Bundle.open(tmp_path / "mine")
 
 
-def test_a_bundle_of_another_version_is_refused_with_both(tmp_path):
-    save(tmp_path / "mine")
+def test_a_bundle_of_another_version_is_refused_with_both(save_untrained, tmp_path):
+    save_untrained(tmp_path / "mine")
     path = tmp_path / "mine" / MANIFEST
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
     path.write_text(yaml.safe_dump({**data, "version": 99}), encoding="utf-8")
@@ -87,8 +57,8 @@ def test_a_bundle_of_another_version_is_refused_with_both(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "of another network"])
-def test_damaged_weights_are_told(tmp_path, damage):
-    bundle, network = save(tmp_path / "mine")
+def test_damaged_weights_are_told(save_untrained, tmp_path, damage):
+    bundle, network = save_untrained(tmp_path / "mine")
     path = bundle.folder / WEIGHTS
     if damage == "missing":
         path.unlink()

@@ -8,14 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-import torch
 from affine import Affine
 
-from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize, build_network, save_bundle
-from rsfuse.learn.recipe import load_recipe
-from rsfuse.legend import LEGENDS
-
-NETWORK = {"name": "pad", "encoder": "test_resnet", "stages": [1, 2], "aux_stage": 1, "channels": 8, "aux_channels": 8}
+from rsfuse.learn.bundle import Bundle
 
 
 @pytest.fixture
@@ -35,22 +30,9 @@ def write_raster(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+def small_bundle(
+    save_untrained: Callable[..., tuple[Bundle, object]], tmp_path_factory: pytest.TempPathFactory
+) -> Bundle:
     """A network of random weights for red, green, blue + VH, patches of 64 px with a halo of 8."""
-    recipe = load_recipe("pad_sentinel-10m")
-    legend = LEGENDS["sentinel-5"]
-    torch.manual_seed(0)
-    network = build_network(NETWORK, recipe.inputs, len(legend))
-    manifest = BundleManifest(
-        description="random weights, for tests",
-        network=NETWORK,
-        inputs=recipe.inputs,
-        statistics=None,
-        legend=legend.to_dict(),
-        patch=PatchSize(size=64, halo=8),
-        gsd_m=10.0,
-        trained_on=(),
-        scores={},
-    )
-    folder = tmp_path_factory.mktemp("bundles") / "small"
-    return save_bundle(folder, manifest, network.state_dict(), storage="float32", card="# small\n")
+    bundle, _ = save_untrained(tmp_path_factory.mktemp("bundles") / "small")
+    return bundle

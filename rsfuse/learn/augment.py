@@ -37,7 +37,7 @@ class Augment:
         if recipe.flips:
             example = self._turn(example)
         optical = self._radiometry(example.optical, recipe.optical_gain, recipe.optical_offset, recipe.optical_gamma)
-        optical = self._saturation(optical, recipe.optical_saturation)
+        optical = self._detail(self._saturation(optical, recipe.optical_saturation), recipe.optical_detail)
         sar = self._shift(example.sar, recipe.shift_px)
         sar = self._speckle(self._radiometry(sar, recipe.sar_gain, recipe.sar_offset, recipe.sar_gamma))
         return self._drop(replace(example, optical=optical, sar=sar))
@@ -46,6 +46,21 @@ class Augment:
         """How much larger than life the next example is to be shown."""
         reach = torch.log1p(torch.tensor(self._recipe.zoom)).item()
         return float(torch.exp(torch.tensor(self._between(-reach, reach))))
+
+    def mix(self, example: Example, other: Example) -> Example:
+        """A rectangle of the other example in this one, at the same place; a tenth to a half of its area."""
+        height, width = example.labels.shape
+        area, stretch = self._between(0.1, 0.5), 2 ** self._between(-1, 1)
+        rows, columns = (
+            min(round(side * share), side)
+            for side, share in ((height, (area * stretch) ** 0.5), (width, (area / stretch) ** 0.5))
+        )
+        top, left = int(self._between(0, height - rows + 1)), int(self._between(0, width - columns + 1))
+        here = ..., slice(top, top + rows), slice(left, left + columns)
+        mixed = Example(example.optical.clone(), example.sar.clone(), example.labels.clone())
+        for target, source in ((mixed.optical, other.optical), (mixed.sar, other.sar), (mixed.labels, other.labels)):
+            target[here] = source[here]
+        return mixed
 
     def _between(self, low: float, high: float) -> float:
         return low + (high - low) * torch.rand((), generator=self._random).item()
@@ -75,6 +90,16 @@ class Augment:
         """Between grey and gaudy: brown water or blue, the eye tells it by its smoothness and its darkness in SAR."""
         mean = image.mean(0, keepdim=True)
         return torch.where(image == 0, image, mean + (image - mean) * self._between(1 - reach, 1 + reach))
+
+    def _detail(self, image: Tensor, reach: float) -> Tensor:
+        """Other optics, haze, resampling: what is finer than a window of 3 to 9 pixels, weaker or stronger."""
+        if reach == 0:
+            return image
+        side = 2 * int(self._between(1, 5)) + 1
+        known = (image != 0).float()
+        mean, share = (functional.avg_pool2d(each, side, 1, side // 2) for each in (image, known))
+        coarse = mean / share.clamp(min=1e-6)
+        return torch.where(image == 0, image, coarse + (image - coarse) * (1 + reach) ** self._between(-1, 1))
 
     def _shift(self, image: Tensor, reach: int) -> Tensor:
         right, down = (round(self._between(-reach, reach)) for _ in range(2))

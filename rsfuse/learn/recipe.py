@@ -72,6 +72,8 @@ class Augmentation(_Section):
     """Raise optical values to a power between 1 / (1 + gamma) and 1 + gamma."""
     optical_saturation: Fraction = 0.0
     """Stretch or shrink the difference of the bands from their mean by a factor within this of 1."""
+    optical_detail: NotNegative = 0.0
+    """Multiply what is finer than a few pixels by 1 / (1 + detail) to 1 + detail: blurred to crisp."""
     sar_gain: NotNegative = 0.0
     """As `optical_gain`, for SAR."""
     sar_offset: NotNegative = 0.0
@@ -86,6 +88,8 @@ class Augmentation(_Section):
     """Share of samples without optical."""
     drop_sar: Fraction = 0.0
     """Share of samples without SAR."""
+    mix: Fraction = 0.0
+    """Share of samples with a rectangle from another sample in them (CutMix, arXiv 1905.04899)."""
 
 
 class Loss(_Section):

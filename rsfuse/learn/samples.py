@@ -109,11 +109,16 @@ class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         seed = np.random.SeedSequence([self._recipe.training.seed, self._stretch, place])
         chance = np.random.default_rng(seed)
         augment = Augment(self._recipe.augmentation, torch.Generator().manual_seed(int(chance.integers(2**62))))
+        example = self._example(augment, chance)
+        if chance.random() < self._recipe.augmentation.mix:
+            example = augment.mix(example, self._example(augment, chance))
+        return example.optical, example.sar, example.labels
+
+    def _example(self, augment: Augment, chance: np.random.Generator) -> Example:
         tile, wanted = self._draw(chance)
         zoom = augment.zoom()
         crops = [self._crop(tile, zoom, chance) for _ in range(_LOOKS if wanted >= 0 else 1)]
-        example = augment(max(crops, key=lambda crop: int((crop.labels == wanted).sum())))
-        return example.optical, example.sar, example.labels
+        return augment(max(crops, key=lambda crop: int((crop.labels == wanted).sum())))
 
     def _draw(self, chance: np.random.Generator) -> tuple[int, int]:
         """Number of the tile to crop from, and the class that the crop should show; -1 for any."""

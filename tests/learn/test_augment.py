@@ -5,6 +5,7 @@ import torch
 
 from rsfuse.learn.augment import Augment, Example
 from rsfuse.learn.recipe import Augmentation
+from rsfuse.learn.samples import TrainingSamples, sources
 
 QUIET = Augmentation(flips=False)
 
@@ -100,3 +101,52 @@ def test_the_same_seed_varies_alike():
     first, second = (augment(5, **changes)(example()) for _ in range(2))
     assert torch.equal(first.optical, second.optical)
     assert torch.equal(first.sar, second.sar)
+
+
+def test_detail_goes_from_blurred_to_crisp_and_keeps_what_is_coarse():
+    before = example(64)
+    spreads = []
+    for seed in range(40):
+        after = augment(seed, optical_detail=2)(before)
+        spreads.append((after.optical.std() / before.optical.std()).item())
+        assert after.optical.mean().item() == pytest.approx(before.optical.mean().item(), rel=0.02)
+        assert torch.allclose(after.sar, before.sar, atol=1e-6)
+    assert min(spreads) < 0.5
+    assert max(spreads) > 2
+
+
+def test_detail_leaves_pixels_without_data_and_does_not_spread_them():
+    flat = example(32)
+    flat.optical.fill_(0.5)
+    flat.optical[:, 10:20, 10:20] = 0
+    after = augment(3, optical_detail=2)(flat)
+    assert torch.allclose(after.optical, flat.optical, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_mixed_example_has_one_rectangle_of_the_other_in_all_three(seed):
+    first, second = example(40), example(40, seed=1)
+    mixed = augment(seed).mix(first, second)
+    foreign = mixed.labels != first.labels
+    rows, columns = foreign.nonzero().T
+    inside = torch.zeros_like(foreign)
+    inside[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
+    assert 0.08 <= inside.float().mean() <= 0.52
+    for target, own, other in zip(
+        (mixed.optical, mixed.sar, mixed.labels),
+        (first.optical, first.sar, first.labels),
+        (second.optical, second.sar, second.labels),
+        strict=True,
+    ):
+        assert torch.equal(target, torch.where(inside, other, own))
+
+
+def test_samples_are_mixed_as_often_as_the_recipe_says(recipe, tiles):
+    def drawn(mix):
+        augmentation = Augmentation(flips=False, mix=mix)
+        varied = recipe.model_copy(update={"augmentation": augmentation})
+        samples = TrainingSamples(varied, sources(varied, [tiles], "train", None), 0)
+        return [samples[place][2] for place in range(len(samples))]
+
+    same = [torch.equal(*pair) for pair in zip(drawn(0.0), drawn(0.5), strict=True)]
+    assert 0.2 < sum(same) / len(same) < 0.8

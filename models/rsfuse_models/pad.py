@@ -212,21 +212,13 @@ class PAD(FusionNetwork):
         self.stage_weights = _ramp(len(widths)) if amplitude_weights == "paper" else (1.0,) * len(widths)
         self.block_weights = tuple(weight / sum(_ramp(blocks)) for weight in _ramp(blocks))
 
-    def forward(self, optical: Tensor, sar: Tensor) -> Tensor:
-        """Scores (B, K, H, W) of optical (B, C, H, W) and SAR (B, S, H, W).
-
-        Raises:
-            ValueError: if the channels or the sizes do not fit.
-        """
+    def score(self, optical: Tensor, sar: Tensor) -> Tensor:
+        """Scores (B, K, H, W) of optical (B, C, H, W) and SAR (B, S, H, W)."""
         maps = [stage[-1].features for stage in self._fuse(optical, sar)]
         return resize(self.head(maps), optical.shape[-2:])
 
-    def forward_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
-        """`forward`, with auxiliary {"stage<aux_stage>"} and penalties {"amplitude"}; published weights 0.4 and 0.1.
-
-        Raises:
-            ValueError: if the channels or the sizes do not fit.
-        """
+    def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
+        """`score`, with auxiliary {"stage<aux_stage>"} and penalties {"amplitude"}; published weights 0.4 and 0.1."""
         stages = self._fuse(optical, sar)
         maps, size = [stage[-1].features for stage in stages], optical.shape[-2:]
         return TrainingOutput(
@@ -237,7 +229,6 @@ class PAD(FusionNetwork):
 
     def _fuse(self, optical: Tensor, sar: Tensor) -> list[list[Fused]]:
         """What each block of each stage made."""
-        self.check(optical, sar)
         pairs = zip(self.optical_encoder(optical), self.sar_encoder(sar), strict=True)
         return [
             _fuse_stage(cast(nn.ModuleList, blocks), *pair) for blocks, pair in zip(self.fusion, pairs, strict=True)

@@ -10,10 +10,11 @@ from rsfuse.errors import RecipeError
 from rsfuse.learn.recipe import Loss
 from rsfuse.legend import NODATA
 from rsfuse_models import TrainingOutput
+from rsfuse_models.losses import gradient_balance
 
 
 class TrainingLoss(nn.Module):
-    """L = CE + a * sum of CE of the auxiliary heads + sum of w_p * penalty p (PAD eq. 19 to 21 for its own terms).
+    """L = CE + sum of a_h * CE of auxiliary head h + sum of w_p * penalty p (PAD eq. 19 to 21 for its own terms).
 
     Args:
         recipe: the weights.
@@ -29,17 +30,31 @@ class TrainingLoss(nn.Module):
         """Each term by name, weighted, and their sum as "loss"; labels (B, H, W), 255 counts nowhere.
 
         Raises:
-            RecipeError: if the network returns a penalty without a weight.
+            RecipeError: if the network returns a penalty, or an auxiliary head, without a weight.
         """
         terms = {"segmentation": self._cross_entropy(output.scores, labels)}
         for name, scores in output.auxiliary.items():
-            terms[name] = self._recipe.auxiliary * self._cross_entropy(scores, labels)
+            terms[name] = self._auxiliary_weight(name) * self._cross_entropy(scores, labels)
         for name, penalty in output.penalties.items():
             terms[name] = self._weight_of(name) * penalty
+        if output.branches and self._weight_of("gradient_balance") and output.scores.requires_grad:
+            balance = gradient_balance(terms["segmentation"], output.branches)
+            terms["gradient_balance"] = self._weight_of("gradient_balance") * balance
         return {
             "loss": torch.stack(list(terms.values())).sum(),
             **{name: term.detach() for name, term in terms.items()},
         }
+
+    def _auxiliary_weight(self, head: str) -> float:
+        weights = self._recipe.auxiliary
+        if isinstance(weights, float):
+            return weights
+        if head not in weights:
+            raise RecipeError(
+                f"the network has an auxiliary head {head!r} that the recipe gives no weight",
+                hint=f"--set loss.auxiliary.{head}=0.4, or 0 to leave it out",
+            )
+        return weights[head]
 
     def _weight_of(self, penalty: str) -> float:
         if penalty not in self._recipe.penalties:

@@ -98,8 +98,8 @@ class Loss(_Section):
     label_smoothing: Fraction = 0.0
     class_weights: Literal["none", "inverse-root"] = "none"
     """Weigh each class by one over the square root of its share of the training pixels (mean weight 1)."""
-    auxiliary: NotNegative = 0.4
-    """Weight of the cross-entropy of each auxiliary head."""
+    auxiliary: NotNegative | dict[str, NotNegative] = 0.4
+    """Weight of the cross-entropy of each auxiliary head, or of each by its name; a head left out is refused."""
     penalties: dict[str, NotNegative] = {}
     """Weight of each penalty that the network returns, by name; a penalty without a weight is refused."""
 

@@ -26,9 +26,9 @@ def build(name, *, optical_channels=4, sar_channels=2, num_classes=7):
     )
 
 
-def inputs(network, rows, columns, *, batch=2):
+def inputs(network, height, width, *, batch=2):
     generator = torch.Generator().manual_seed(1)
-    size = rows * network.multiple, columns * network.multiple
+    size = height, width
     return tuple(
         torch.randn(batch, count, *size, generator=generator)
         for count in (network.optical_channels, network.sar_channels)
@@ -41,22 +41,31 @@ def total(output):
 
 
 @every_network
-@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (2, 3), (5, 2)])
+@pytest.mark.parametrize(("height", "width"), [(32, 64), (33, 65), (97, 47), (1, 31)])
 @pytest.mark.parametrize("training", [True, False])
-def test_scores_have_the_size_of_the_input_for_any_multiple(name, rows, columns, training):
+def test_scores_have_the_size_of_the_input_whatever_it_is(name, height, width, training):
     network = build(name).train(training)
-    optical, sar = inputs(network, rows, columns)
+    optical, sar = inputs(network, height, width)
     output = network.forward_training(optical, sar)
-    assert network(optical, sar).shape == output.scores.shape == (2, 7, *optical.shape[-2:])
+    assert network(optical, sar).shape == output.scores.shape == (2, 7, height, width)
     assert all(scores.shape == output.scores.shape for scores in output.auxiliary.values())
     assert all(penalty.shape == () and penalty >= 0 for penalty in output.penalties.values())
+
+
+@every_network
+def test_padding_is_the_edge_pixel_again(name):
+    network = build(name).eval()
+    optical, sar = inputs(network, 40, 50)
+    padded = [torch.nn.functional.pad(image, (0, 14, 0, 24), mode="replicate") for image in (optical, sar)]
+    with torch.no_grad():
+        torch.testing.assert_close(network(optical, sar), network(*padded)[..., :40, :50])
 
 
 @every_network
 @pytest.mark.parametrize(("optical_channels", "sar_channels"), [(1, 1), (3, 1), (5, 3), (13, 4)])
 def test_any_number_of_bands_goes_in(name, optical_channels, sar_channels):
     network = build(name, optical_channels=optical_channels, sar_channels=sar_channels).eval()
-    assert network(*inputs(network, 1, 2)).isfinite().all()
+    assert network(*inputs(network, 32, 64)).isfinite().all()
 
 
 @every_network
@@ -65,7 +74,7 @@ def test_gradients_reach_every_parameter(name):
     with torch.no_grad():
         for weight in network.parameters():  # what starts at 0 (a residual branch) hides what lies before it
             weight.add_(0.01 if not weight.any() else 0)
-    total(network.forward_training(*inputs(network, 2, 2))).backward()
+    total(network.forward_training(*inputs(network, 64, 64))).backward()
     idle = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert not idle, f"no gradient reaches {idle}"
     assert all(weight.grad.isfinite().all() for weight in network.parameters())
@@ -74,7 +83,7 @@ def test_gradients_reach_every_parameter(name):
 @every_network
 def test_one_image_alone_can_be_learnt_from(name):
     network = build(name)
-    output = network.forward_training(*inputs(network, 2, 2, batch=1))
+    output = network.forward_training(*inputs(network, 64, 64, batch=1))
     total(output).backward()
     assert output.scores.isfinite().all()
 
@@ -82,7 +91,7 @@ def test_one_image_alone_can_be_learnt_from(name):
 @every_network
 def test_a_patch_does_not_depend_on_its_batch(name):
     network = build(name).eval()
-    optical, sar = inputs(network, 2, 2, batch=3)
+    optical, sar = inputs(network, 64, 64, batch=3)
     with torch.no_grad():
         alone, together = network(optical[:1], sar[:1]), network(optical, sar)[:1]
     torch.testing.assert_close(alone, together, atol=1e-4, rtol=1e-4)
@@ -91,7 +100,7 @@ def test_a_patch_does_not_depend_on_its_batch(name):
 @every_network
 def test_both_sensors_have_a_say(name):
     network = build(name).eval()
-    optical, sar = inputs(network, 1, 1)
+    optical, sar = inputs(network, 32, 32)
     with torch.no_grad():
         scores = network(optical, sar)
         assert not torch.allclose(network(optical.flip(0), sar), scores)
@@ -101,18 +110,20 @@ def test_both_sensors_have_a_say(name):
 @every_network
 def test_forward_training_gives_the_scores_of_forward(name):
     network = build(name).eval()
-    optical, sar = inputs(network, 1, 2)
+    optical, sar = inputs(network, 32, 64)
     torch.testing.assert_close(network.forward_training(optical, sar).scores, network(optical, sar))
 
 
 @every_network
 def test_a_state_dict_carries_the_whole_network(name):
     network = build(name)
-    total(network.forward_training(*inputs(network, 1, 2))).backward()  # running statistics that are not the first ones
+    total(
+        network.forward_training(*inputs(network, 32, 64))
+    ).backward()  # running statistics that are not the first ones
     torch.manual_seed(9)
     twin = create_network(name, optical_channels=4, sar_channels=2, num_classes=7, **OPTIONS[name])
     twin.load_state_dict(network.state_dict())
-    sample = inputs(network, 1, 2)
+    sample = inputs(network, 32, 64)
     torch.testing.assert_close(twin.eval()(*sample), network.eval()(*sample))
 
 
@@ -120,14 +131,14 @@ def test_a_state_dict_carries_the_whole_network(name):
 def test_nothing_of_a_batch_stays_on_the_network(name):
     network = build(name)
     held = [set(vars(module)) for module in network.modules()]
-    network.forward_training(*inputs(network, 1, 2))
+    network.forward_training(*inputs(network, 32, 64))
     assert [set(vars(module)) for module in network.modules()] == held
 
 
 @every_network
 def test_bfloat16_autocast_agrees_with_float32(name):
     network = build(name).eval()
-    optical, sar = inputs(network, 1, 2)
+    optical, sar = inputs(network, 32, 64)
     with torch.no_grad():
         exact = network(optical, sar)
         with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -138,14 +149,25 @@ def test_bfloat16_autocast_agrees_with_float32(name):
 @every_network
 def test_what_does_not_fit_is_refused_with_the_numbers(name):
     network = build(name)
-    optical, sar = inputs(network, 1, 2)
-    multiple = network.multiple
-    with pytest.raises(ValueError, match=f"{multiple} x {2 * multiple - 1} .* pad to {multiple} x {2 * multiple}"):
-        network(optical[..., 1:], sar[..., 1:])
+    optical, sar = inputs(network, 32, 64)
     with pytest.raises(ValueError, match="must agree"):
-        network(optical, sar[..., :multiple])
+        network(optical, sar[..., :32])
     with pytest.raises(ValueError, match="3 and 2 channels; this network takes 4 and 2"):
         network(optical[:, :3], sar)
+
+
+@every_network
+@pytest.mark.parametrize("num_classes", [2, 20])
+def test_any_number_of_classes_comes_out(name, num_classes):
+    network = build(name, num_classes=num_classes).eval()
+    assert network(*inputs(network, 32, 32)).shape == (2, num_classes, 32, 32)
+
+
+@every_network
+def test_a_seed_builds_the_same_network_twice(name):
+    first, second = build(name), build(name)
+    sample = inputs(first, 32, 32)
+    assert torch.equal(first.forward_training(*sample).scores, second.forward_training(*sample).scores)
 
 
 @every_network

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-_SMOOTH = 1e-12  # under each root: the norm of a gradient has no slope at 0
+_SMOOTH = 1e-6  # squared, under each root: a norm has no slope at 0
 
 
 def gradient_balance(loss: Tensor, branches: Mapping[str, Sequence[Tensor]]) -> Tensor:
@@ -27,7 +27,7 @@ def gradient_balance(loss: Tensor, branches: Mapping[str, Sequence[Tensor]]) -> 
     weights = [weight for branch in branches.values() for weight in branch]
     gradients = iter(torch.autograd.grad(loss, weights, create_graph=True))
     squares = [torch.stack([next(gradients).square().sum() for _ in branch]).sum() for branch in branches.values()]
-    norms = (torch.stack(squares) + _SMOOTH).sqrt()
+    norms = (torch.stack(squares) + _SMOOTH**2).sqrt()
     return (norms - norms.mean()).abs().sum()
 
 
@@ -44,7 +44,7 @@ def mean_discrepancy(optical: Tensor, sar: Tensor) -> Tensor:
         A scalar from 0 to 2; 0 where the two means agree.
     """
     means = [_unit(features.float().mean((-2, -1))).mean(0) for features in (optical, sar)]
-    return ((means[0] - means[1]).square().sum() + _SMOOTH).sqrt() - _SMOOTH**0.5
+    return ((means[0] - means[1]).square().sum() + _SMOOTH**2).sqrt() - _SMOOTH
 
 
 def _unit(vectors: Tensor) -> Tensor:

@@ -122,16 +122,15 @@ class PADBlock(nn.Module):
 
     Args:
         channels: C, the same for both maps.
-        radius: start of the learned radius, before its sigmoid.
-        phase_bias: start of the phase gate, before its sigmoid.
-        spectrum: "radial" or "paper".
+        amplitude: ASF, or None to leave amplitudes as they are.
+        phase: PSC, or None to leave phases as they are. Without both, FR undoes FD and the block gives F + R.
     """
 
-    def __init__(self, channels: int, *, radius: float, phase_bias: float, spectrum: Spectrum) -> None:
+    def __init__(self, channels: int, amplitude: AmplitudeFusion | None, phase: PhaseCorrection | None) -> None:
         super().__init__()
         self.spatial = SpatialFusion(channels)
-        self.amplitude = AmplitudeFusion(channels, radius=radius, spectrum=spectrum)
-        self.phase = PhaseCorrection(channels, bias=phase_bias)
+        self.amplitude = amplitude
+        self.phase = phase
 
     def forward(self, optical: Tensor, sar: Tensor) -> Fused:
         """Two maps (B, C, H, W) to one, with its amplitudes."""
@@ -140,8 +139,9 @@ class PADBlock(nn.Module):
         # float32 whatever the autocast: half transforms take powers of two only, bfloat16 ones do not exist
         with torch.autocast(fused.device.type, enabled=False):
             amplitude, phase = decouple(fused.float())
-            edited = self.amplitude(amplitude, size)
-            features = recouple(edited, self.phase(phase), size) + residual
+            edited = amplitude if self.amplitude is None else self.amplitude(amplitude, size)
+            corrected = phase if self.phase is None else self.phase(phase)
+            features = recouple(edited, corrected, size) + residual
         return Fused(features, amplitude, edited)
 
 
@@ -166,6 +166,9 @@ class PAD(FusionNetwork):
         drop_path: stochastic depth of the encoders (the published ConvNeXt-V2 Large has 0.4).
         dropout: before the last layer of each head.
         blocks: fusion blocks per stage; each further one fuses the map so far with itself.
+        multi_stage: the ablation MSF; without it only the finest stage is fused by a block, the others are added.
+        amplitude_fusion: the ablation ASF; without it amplitudes stay.
+        phase_correction: the ablation PSC; without it phases stay.
     """
 
     def __init__(
@@ -187,6 +190,9 @@ class PAD(FusionNetwork):
         drop_path: float = 0.1,
         dropout: float = 0.1,
         blocks: int = 1,
+        multi_stage: bool = True,
+        amplitude_fusion: bool = True,
+        phase_correction: bool = True,
     ) -> None:
         optical_encoder, sar_encoder = (
             Encoder(encoder, count, stages=stages, drop_path=drop_path, pretrained=pretrained)
@@ -200,11 +206,17 @@ class PAD(FusionNetwork):
 
         super().__init__(optical_channels=optical_channels, sar_channels=sar_channels, multiple=max(strides))
         self.optical_encoder, self.sar_encoder = optical_encoder, sar_encoder
-        self.fusion = nn.ModuleList(
-            nn.ModuleList(
-                PADBlock(width, radius=radius, phase_bias=phase_bias, spectrum=spectrum) for _ in range(blocks)
+
+        def block(width: int) -> PADBlock:
+            return PADBlock(
+                width,
+                AmplitudeFusion(width, radius=radius, spectrum=spectrum) if amplitude_fusion else None,
+                PhaseCorrection(width, bias=phase_bias) if phase_correction else None,
             )
-            for width in widths
+
+        self.fusion = nn.ModuleList(
+            nn.ModuleList(block(width) for _ in range(blocks if multi_stage or stage == 0 else 0))
+            for stage, width in enumerate(widths)
         )
         self.head = UPerHead(widths, num_classes, channels=channels, dropout=dropout)
         self.auxiliary_head = FCNHead(widths[aux_stage], num_classes, channels=aux_channels, dropout=dropout)
@@ -214,32 +226,28 @@ class PAD(FusionNetwork):
 
     def score(self, optical: Tensor, sar: Tensor) -> Tensor:
         """Scores (B, K, H, W) of optical (B, C, H, W) and SAR (B, S, H, W)."""
-        maps = [stage[-1].features for stage in self._fuse(optical, sar)]
+        maps, _ = self._fuse(optical, sar)
         return resize(self.head(maps), optical.shape[-2:])
 
     def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
         """`score`, with auxiliary {"stage<aux_stage>"} and penalties {"amplitude"}; published weights 0.4 and 0.1."""
-        stages = self._fuse(optical, sar)
-        maps, size = [stage[-1].features for stage in stages], optical.shape[-2:]
+        maps, penalty = self._fuse(optical, sar)
+        size = optical.shape[-2:]
         return TrainingOutput(
             scores=resize(self.head(maps), size),
             auxiliary={f"stage{self.aux_stage}": resize(self.auxiliary_head(maps[self.aux_stage]), size)},
-            penalties={"amplitude": self._amplitude_penalty(stages)},
+            penalties={"amplitude": penalty},
         )
 
-    def _fuse(self, optical: Tensor, sar: Tensor) -> list[list[Fused]]:
-        """What each block of each stage made."""
+    def _fuse(self, optical: Tensor, sar: Tensor) -> tuple[list[Tensor], Tensor]:
+        """The fused map of each stage, and the amplitude penalty of all blocks."""
+        maps, penalties = [], []
         pairs = zip(self.optical_encoder(optical), self.sar_encoder(sar), strict=True)
-        return [
-            _fuse_stage(cast(nn.ModuleList, blocks), *pair) for blocks, pair in zip(self.fusion, pairs, strict=True)
-        ]
-
-    def _amplitude_penalty(self, stages: list[list[Fused]]) -> Tensor:
-        per_stage = [
-            torch.stack([weight * fused.penalty for weight, fused in zip(self.block_weights, stage, strict=True)]).sum()
-            for stage in stages
-        ]
-        return torch.stack([w * penalty for w, penalty in zip(self.stage_weights, per_stage, strict=True)]).sum()
+        for blocks, weight, pair in zip(self.fusion, self.stage_weights, pairs, strict=True):
+            steps = _fuse_stage(cast(nn.ModuleList, blocks), *pair)
+            maps.append(steps[-1].features if steps else torch.add(*pair))
+            penalties += [weight * share * step.penalty for share, step in zip(self.block_weights, steps, strict=False)]
+        return maps, torch.stack(penalties).sum()
 
 
 def _fuse_stage(blocks: Iterable[nn.Module], optical: Tensor, sar: Tensor) -> list[Fused]:

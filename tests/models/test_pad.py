@@ -84,7 +84,8 @@ class Oracle:
 
 def make_block(spectrum="radial", phase_bias=0.0, channels=9):
     torch.manual_seed(0)
-    return PADBlock(channels, radius=0.1, phase_bias=phase_bias, spectrum=spectrum)
+    amplitude = AmplitudeFusion(channels, radius=0.1, spectrum=spectrum)
+    return PADBlock(channels, amplitude, PhaseCorrection(channels, bias=phase_bias))
 
 
 def make_maps(height, width, channels=9):
@@ -228,7 +229,7 @@ def millions(module):
 def test_parts_have_the_size_of_the_published_ones():
     widths = (192, 384, 768, 1536)
     with torch.device("meta"):
-        blocks = [PADBlock(width, radius=0.1, phase_bias=0.0, spectrum="paper") for width in widths]
+        blocks = [make_block(channels=width) for width in widths]
         head, auxiliary = UPerHead(widths, 7, channels=256), FCNHead(768, 7, channels=128)
     assert [round(millions(block), 3) for block in blocks] == [0.412, 1.644, 6.569, 26.261]
     assert round(millions(head), 2) == 11.95
@@ -240,3 +241,47 @@ def test_the_whole_has_the_size_of_the_published_one(encoder, size):
     with torch.device("meta"):
         network = PAD(optical_channels=3, sar_channels=3, num_classes=7, encoder=encoder)
     assert millions(network) == pytest.approx(size, abs=0.1)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (7, 9), (6, 11)])
+def test_without_asf_and_psc_a_block_gives_its_spatial_mix_and_residual(height, width):
+    torch.manual_seed(0)
+    block = PADBlock(9, None, None)
+    optical, sar = make_maps(height, width)
+    mixed, residual = block.spatial(optical, sar)
+    fused = block(optical, sar)
+    torch.testing.assert_close(fused.features, mixed + residual, atol=1e-5, rtol=1e-5)
+    assert fused.penalty == 0
+
+
+@pytest.mark.parametrize(
+    ("switch", "gone"),
+    [("amplitude_fusion", ".amplitude."), ("phase_correction", ".phase."), ("multi_stage", "fusion.1")],
+)
+def test_an_ablation_takes_out_its_part_and_no_other(switch, gone):
+    whole = {key for key, _ in create_network("pad", **SMALL).named_parameters()}
+    network = create_network("pad", **SMALL, **{switch: False})
+    part = {key for key, _ in network.named_parameters()}
+    assert part < whole
+    lost = whole - part
+    expected = {key for key in whole if key.startswith("fusion.") and gone in key}
+    if switch == "multi_stage":
+        expected = {key for key in whole if key.startswith(("fusion.1", "fusion.2", "fusion.3"))}
+    assert lost == expected
+    output = network.forward_training(torch.randn(2, 3, 64, 64), torch.randn(2, 1, 64, 64))
+    (output.scores.sum() + output.penalties["amplitude"]).backward()
+    assert all(weight.grad is not None for key, weight in network.named_parameters() if "auxiliary" not in key)
+
+
+def test_without_multi_stage_fusion_the_coarser_maps_are_added():
+    network = create_network("pad", **SMALL, multi_stage=False).eval()
+    optical, sar = torch.randn(1, 3, 64, 64), torch.randn(1, 1, 64, 64)
+    first, *others = zip(network.optical_encoder(optical), network.sar_encoder(sar), strict=True)
+    maps = [network.fusion[0][0](*first).features, *map(sum, others)]
+    expected = torch.nn.functional.interpolate(network.head(maps), size=(64, 64), mode="bilinear")
+    torch.testing.assert_close(network(optical, sar), expected)
+
+
+def test_the_radius_starts_where_it_is_told():
+    network = create_network("pad", **SMALL, radius=0.5)
+    assert all(stage[0].amplitude.radius.item() == 0.5 for stage in network.fusion)

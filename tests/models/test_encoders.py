@@ -53,9 +53,12 @@ def test_stages_default_to_the_four_published_strides():
         choose_stages("x", [(192, 16)], None)
 
 
-def test_an_encoder_of_another_layout_is_refused():
-    with pytest.raises(ValueError, match="NHWC"):
-        feature_levels("swin_tiny_patch4_window7_224")
+@pytest.mark.parametrize("name", ["swinv2_cr_tiny_ns_224", "swin_tiny_patch4_window7_224"])
+def test_an_encoder_of_windows_takes_any_size_and_gives_its_maps_in_the_same_layout(name):
+    encoder = Encoder(name, 2, stages=(0, 1)).eval()
+    maps = encoder(torch.randn(1, 2, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [(1, 96, 16, 24), (1, 192, 8, 12)]
+    torch.testing.assert_close(maps[0].mean(1), torch.zeros(1, 16, 24), atol=1e-4, rtol=0)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Feature encoders: any convolutional one that timm knows, for any number of channels, cut to the stages in use."""
+"""Feature encoders: any of timm's that gives maps, for any number of channels, cut to the stages in use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Encoder(nn.Module):
     one, because what follows compares the amplitudes of two of them.
 
     Args:
-        name: an encoder of timm that offers `features_only` in NCHW.
+        name: an encoder of timm that offers `features_only`, convolutional or of windows (Swin).
         channels_in: channels of the image; the first convolution has as many.
         stages: places in timm's `feature_info`, ascending; None for the four at strides 4, 8, 16 and 32.
         drop_path: chance of the last residual branch to be skipped in training, rising to it from 0 over the depth.
@@ -44,10 +44,12 @@ class Encoder(nn.Module):
         super().__init__()
         levels = feature_levels(name)
         stages = choose_stages(name, levels, stages)
-        options: dict[str, Any] = {"in_chans": channels_in, "out_indices": stages}
+        options: dict[str, Any] = {"in_chans": channels_in, "out_indices": stages, **_any_size(name)}
         if drop_path:  # not every encoder knows the option
             options["drop_path_rate"] = drop_path
-        self.trunk = _cut(timm.create_model(name, features_only=True, pretrained=False, **options))
+        trunk: Any = timm.create_model(name, features_only=True, pretrained=False, **options)
+        self.channels_last = _layout(trunk) == "NHWC"
+        self.trunk = _cut(trunk)
         if pretrained == "imagenet-lite0":
             load_lite0(self.trunk, name)
         self.channels = tuple(levels[stage][0] for stage in stages)
@@ -56,23 +58,43 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(B, C, H, W) to one (B, C_i, H / stride_i, W / stride_i) per stage in use, finest first."""
-        return [norm(features) for norm, features in zip(self.norms, self.trunk(image), strict=True)]
+        maps: list[Tensor] = self.trunk(image)
+        if self.channels_last:
+            maps = [features.permute(0, 3, 1, 2) for features in maps]
+        return [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
 
 
 def feature_levels(name: str) -> list[tuple[int, int]]:
     """Channels and stride of each feature level of a timm encoder, finest first.
 
     Raises:
-        ValueError: if timm has no such encoder, or it gives no maps in NCHW.
+        ValueError: if timm has no such encoder, or it gives no maps.
     """
+    trunk = _weightless(name)
+    if _layout(trunk) not in ("NCHW", "NHWC"):
+        raise ValueError(f"encoder {name!r} gives {_layout(trunk)}, not maps; choose one that gives NCHW or NHWC")
+    return [(level["num_chs"], level["reduction"]) for level in trunk.feature_info.info]
+
+
+def _weightless(name: str) -> Any:
+    """The encoder as a plan, without weights."""
     try:
-        with torch.device("meta"):  # the numbers alone, no weights
-            trunk: Any = timm.create_model(name, features_only=True, pretrained=False)
+        with torch.device("meta"):
+            return timm.create_model(name, features_only=True, pretrained=False)
     except RuntimeError as error:
         raise ValueError(f"timm has no feature encoder {name!r}: {error}") from error
-    if getattr(trunk, "output_fmt", "NCHW") != "NCHW":
-        raise ValueError(f"encoder {name!r} gives maps in {trunk.output_fmt.value}; choose one that gives NCHW")
-    return [(level["num_chs"], level["reduction"]) for level in trunk.feature_info.info]
+
+
+def _layout(trunk: Any) -> str:
+    layout = getattr(trunk, "output_fmt", "NCHW")
+    return str(getattr(layout, "value", layout))
+
+
+def _any_size(name: str) -> dict[str, Any]:
+    """Options of encoders that would take images of one size alone; windows that shift on maps of one window, too."""
+    if hasattr(_weightless(name), "patch_embed") and "swin" in name:
+        return {"strict_img_size": False, "always_partition": True}
+    return {}
 
 
 def choose_stages(name: str, levels: list[tuple[int, int]], stages: tuple[int, ...] | None) -> tuple[int, ...]:

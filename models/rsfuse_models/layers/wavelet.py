@@ -1,0 +1,85 @@
+"""Haar wavelets as plain tensor arithmetic, and other wavelets through pytorch_wavelets.
+
+One level of the orthonormal Haar transform of a block [[a, b], [c, d]] (a, b the upper row):
+LL = (a + b + c + d) / 2, LH = (a + b - c - d) / 2 (rows differ), HL = (a - b + c - d) / 2 (columns differ),
+HH = (a - b - c + d) / 2. Names and signs are those of PyWavelets' (cH, cV, cD) for LH, HL, HH.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def haar(image: Tensor) -> Tensor:
+    """One level of the Haar transform.
+
+    Args:
+        image: (B, C, H, W).
+
+    Returns:
+        (B, 4 C, H / 2, W / 2): LL of all channels, then LH, HL and HH. The energy is that of the image.
+
+    Raises:
+        ValueError: if H or W is odd.
+    """
+    height, width = image.shape[-2:]
+    if height % 2 or width % 2:
+        raise ValueError(f"a map of {height} x {width} has no halves; pad it to even sides")
+    a, b = image[..., ::2, ::2], image[..., ::2, 1::2]
+    c, d = image[..., 1::2, ::2], image[..., 1::2, 1::2]
+    top, bottom, rise, fall = a + b, c + d, a - b, c - d
+    return torch.cat([top + bottom, top - bottom, rise + fall, rise - fall], dim=1) / 2
+
+
+def inverse_haar(bands: Tensor) -> Tensor:
+    """The image of its Haar bands: (B, 4 C, H, W) in the order of `haar` to (B, C, 2 H, 2 W).
+
+    Raises:
+        ValueError: if the channels are not four of each.
+    """
+    if bands.shape[1] % 4:
+        raise ValueError(f"{bands.shape[1]} channels are not LL, LH, HL and HH of as many each")
+    low, rows, columns, both = bands.chunk(4, dim=1)
+    upper = torch.stack([low + rows + columns + both, low + rows - columns - both], dim=-1)
+    lower = torch.stack([low - rows + columns - both, low - rows - columns + both], dim=-1)
+    image = torch.stack([upper, lower], dim=-3) / 2  # (B, C, H, 2, W, 2)
+    return image.flatten(-2).flatten(-3, -2)
+
+
+def high_frequency(image: Tensor, wavelet: str = "haar") -> Tensor:
+    """What is left of an image without the approximation of one wavelet level, at full size.
+
+    For Haar the approximation alone inverts to the means of 2 x 2 blocks, so no transform is needed. An odd side is
+    continued by its last pixel, and cropped again.
+
+    Args:
+        image: (B, C, H, W).
+        wavelet: a name that PyWavelets knows, such as "db2".
+
+    Returns:
+        (B, C, H, W).
+
+    Raises:
+        ValueError: if no wavelet has this name.
+    """
+    height, width = image.shape[-2:]
+    even = F.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
+    if wavelet == "haar":
+        return (even - F.interpolate(F.avg_pool2d(even, 2), scale_factor=2.0))[..., :height, :width]
+    return _filter_bank_high(even, wavelet)[..., :height, :width]
+
+
+def _filter_bank_high(image: Tensor, wavelet: str) -> Tensor:
+    from pytorch_wavelets import DWTForward, DWTInverse  # slow to import, and for the seldom case only
+
+    with torch.autocast(image.device.type, enabled=False):
+        try:
+            forward = DWTForward(J=1, wave=wavelet, mode="symmetric").to(image.device)
+        except ValueError as error:
+            raise ValueError(f"no wavelet is called {wavelet!r}: {error}") from error
+        inverse = DWTInverse(wave=wavelet, mode="symmetric").to(image.device)
+        approximation, details = forward(image.float())
+        high: Tensor = inverse((torch.zeros_like(approximation), details))
+    return high

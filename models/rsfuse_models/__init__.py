@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NETWORKS", "FusionNetwork", "TrainingOutput", "create_network", "network_names"]
 
-_HOMES = {"pad": ("rsfuse_models.pad", "PAD")}
+_HOMES = {
+    "early-fusion": ("rsfuse_models.baselines", "EarlyFusion"),
+    "late-fusion": ("rsfuse_models.baselines", "LateFusion"),
+    "pad": ("rsfuse_models.pad", "PAD"),
+    "whfnet": ("rsfuse_models.whfnet", "WHFNet"),
+}
 _CONTRACT = ("FusionNetwork", "TrainingOutput")
 
 

@@ -11,7 +11,20 @@ import torch
 from rsfuse_models import NETWORKS, create_network, network_names
 
 # small, and without the chance that would make two passes differ
-OPTIONS = {"pad": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0}}
+OPTIONS = {
+    "early-fusion": {"encoder": "tu-test_resnet"},
+    "late-fusion": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0},
+    "pad": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0},
+    "whfnet": {
+        "optical_encoder": "test_resnet",
+        "sar_encoder": "test_resnet",
+        "channels": 16,
+        "aux_channels": 8,
+        "optical_drop_path": 0.0,
+        "sar_drop_path": 0.0,
+        "dropout": 0.0,
+    },
+}
 every_network = pytest.mark.parametrize("name", network_names())
 
 

@@ -1,0 +1,133 @@
+"""What the networks of the papers are measured against: fusion at the very start, and fusion without any idea."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import Tensor, nn
+
+from rsfuse_models.contract import FusionNetwork, TrainingOutput
+from rsfuse_models.layers.encoders import Encoder, Pretrained
+from rsfuse_models.layers.heads import FCNHead, UPerHead, resize
+
+Sensors = Literal["both", "optical", "sar"]
+
+STRIDE = 32
+
+
+class EarlyFusion(FusionNetwork):
+    """Any network of segmentation_models_pytorch on the stacked bands of both sensors, or on those of one.
+
+    The UNet rows of published tables (optical, SAR, optical + SAR) are architecture "unet" with the three `sensors`.
+
+    Args:
+        optical_channels: C.
+        sar_channels: S.
+        num_classes: K.
+        architecture: a name of `segmentation_models_pytorch.create_model`, such as "unet" or "segformer".
+        encoder: a name of its encoders; "tu-" before a name of timm's takes that one.
+        sensors: whose bands the network sees.
+
+    Raises:
+        ValueError: if the library has no such architecture or encoder, or the sensor has no bands.
+    """
+
+    def __init__(
+        self,
+        *,
+        optical_channels: int,
+        sar_channels: int,
+        num_classes: int,
+        architecture: str = "unet",
+        encoder: str = "resnet34",
+        sensors: Sensors = "both",
+    ) -> None:
+        super().__init__(optical_channels=optical_channels, sar_channels=sar_channels, multiple=STRIDE)
+        self.sensors: Sensors = sensors
+        bands = {"both": optical_channels + sar_channels, "optical": optical_channels, "sar": sar_channels}[sensors]
+        if bands == 0:
+            raise ValueError(f"sensors={sensors!r} leaves no band to see")
+        try:
+            self.network: nn.Module = smp.create_model(
+                architecture, encoder, encoder_weights=None, in_channels=bands, classes=num_classes
+            )
+        except (KeyError, RuntimeError) as error:
+            raise ValueError(f"no network {architecture!r} with encoder {encoder!r}: {error}") from error
+
+    def score(self, optical: Tensor, sar: Tensor) -> Tensor:
+        """Scores (B, K, H, W) of optical (B, C, H, W) and SAR (B, S, H, W)."""
+        seen = {"both": lambda: torch.cat([optical, sar], dim=1), "optical": lambda: optical, "sar": lambda: sar}
+        scores: Tensor = self.network(seen[self.sensors]())
+        return resize(scores, optical.shape[-2:])
+
+    def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
+        """`score`, and nothing beside it."""
+        return TrainingOutput(self.score(optical, sar))
+
+
+class LateFusion(FusionNetwork):
+    """Two encoders, the sum of their maps at each stage, and the UPer head of PAD and WHFNet: their honest control.
+
+    Args:
+        optical_channels: C.
+        sar_channels: S.
+        num_classes: K.
+        encoder: name in timm; both branches have it, with weights of their own.
+        stages: levels of timm's `feature_info` that are added; None for those at strides 4, 8, 16 and 32.
+        pretrained: "imagenet-lite0" starts both branches of `tf_efficientnet_lite0` from ImageNet.
+        channels: width of the UPer head.
+        aux_channels: width of the auxiliary head.
+        aux_stage: which of the stages the auxiliary head reads, from 0.
+        drop_path: stochastic depth of the encoders.
+        dropout: before the last layer of each head.
+
+    Raises:
+        ValueError: if the encoder lacks a stage.
+    """
+
+    def __init__(
+        self,
+        *,
+        optical_channels: int,
+        sar_channels: int,
+        num_classes: int,
+        encoder: str = "convnextv2_tiny",
+        stages: tuple[int, ...] | None = None,
+        pretrained: Pretrained = "none",
+        channels: int = 256,
+        aux_channels: int = 128,
+        aux_stage: int = 2,
+        drop_path: float = 0.1,
+        dropout: float = 0.1,
+    ) -> None:
+        optical_encoder, sar_encoder = (
+            Encoder(encoder, count, stages=stages, drop_path=drop_path, pretrained=pretrained)
+            for count in (optical_channels, sar_channels)
+        )
+        widths = optical_encoder.channels
+        if not 0 <= aux_stage < len(widths):
+            raise ValueError(f"aux_stage {aux_stage} is not among the {len(widths)} fused stages; count from 0")
+        super().__init__(
+            optical_channels=optical_channels, sar_channels=sar_channels, multiple=max(optical_encoder.strides)
+        )
+        self.optical_encoder, self.sar_encoder = optical_encoder, sar_encoder
+        self.head = UPerHead(widths, num_classes, channels=channels, dropout=dropout)
+        self.auxiliary_head = FCNHead(widths[aux_stage], num_classes, channels=aux_channels, dropout=dropout)
+        self.aux_stage = aux_stage
+
+    def score(self, optical: Tensor, sar: Tensor) -> Tensor:
+        """Scores (B, K, H, W) of optical (B, C, H, W) and SAR (B, S, H, W)."""
+        return resize(self.head(self._add(optical, sar)), optical.shape[-2:])
+
+    def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
+        """`score`, with auxiliary {"stage<aux_stage>"}."""
+        maps, size = self._add(optical, sar), optical.shape[-2:]
+        auxiliary = resize(self.auxiliary_head(maps[self.aux_stage]), size)
+        return TrainingOutput(resize(self.head(maps), size), {f"stage{self.aux_stage}": auxiliary})
+
+    def _add(self, optical: Tensor, sar: Tensor) -> list[Tensor]:
+        return [
+            first + second for first, second in zip(self.optical_encoder(optical), self.sar_encoder(sar), strict=True)
+        ]

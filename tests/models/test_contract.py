@@ -183,6 +183,16 @@ def test_a_seed_builds_the_same_network_twice(name):
     assert torch.equal(first.forward_training(*sample).scores, second.forward_training(*sample).scores)
 
 
+@pytest.mark.slow
+@every_network
+def test_the_compiler_takes_it_in_one_piece(name):
+    network = build(name).eval()
+    sample = inputs(network, 64, 64)
+    with torch.no_grad():
+        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
+        torch.testing.assert_close(compiled(*sample), network(*sample), atol=1e-4, rtol=1e-4)
+
+
 @every_network
 def test_the_constructor_is_a_recipe_schema(name):
     parameters = inspect.signature(NETWORKS[name], eval_str=True).parameters

@@ -18,6 +18,7 @@ __all__ = ["NETWORKS", "FusionNetwork", "TrainingOutput", "create_network", "net
 _HOMES = {
     "early-fusion": ("rsfuse_models.baselines", "EarlyFusion"),
     "late-fusion": ("rsfuse_models.baselines", "LateFusion"),
+    "mfafnet": ("rsfuse_models.mfafnet", "MFAFNet"),
     "pad": ("rsfuse_models.pad", "PAD"),
     "whfnet": ("rsfuse_models.whfnet", "WHFNet"),
 }

@@ -14,6 +14,7 @@ from rsfuse_models import NETWORKS, create_network, network_names
 OPTIONS = {
     "early-fusion": {"encoder": "tu-test_resnet"},
     "late-fusion": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0},
+    "mfafnet": {"widths": (8, 12, 16), "low_shares": (0.25, 0.5, 0.5), "heads": (1, 2, 4), "nodes": 2, "dropout": 0.0},
     "pad": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0},
     "whfnet": {
         "optical_encoder": "test_resnet",
@@ -69,7 +70,8 @@ def test_scores_have_the_size_of_the_input_whatever_it_is(name, height, width, t
 def test_padding_is_the_edge_pixel_again(name):
     network = build(name).eval()
     optical, sar = inputs(network, 40, 50)
-    padded = [torch.nn.functional.pad(image, (0, 14, 0, 24), mode="replicate") for image in (optical, sar)]
+    below, right = -40 % network.multiple, -50 % network.multiple
+    padded = [torch.nn.functional.pad(image, (0, right, 0, below), mode="replicate") for image in (optical, sar)]
     with torch.no_grad():
         torch.testing.assert_close(network(optical, sar), network(*padded)[..., :40, :50])
 

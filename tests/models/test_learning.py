@@ -25,7 +25,7 @@ OPTIONS = {
         "dropout": 0.0,
     },
     "late-fusion": {"encoder": "test_resnet", "channels": 32, "aux_channels": 16, "drop_path": 0.0, "dropout": 0.0},
-    "mfafnet": {"widths": (16, 24, 32, 48), "heads": 2, "dropout": 0.0},
+    "mfafnet": {"widths": (16, 32, 32, 64), "heads": (1, 2, 2, 2), "dropout": 0.0},
     "pad": {"encoder": "test_resnet", "channels": 32, "aux_channels": 16, "drop_path": 0.0, "dropout": 0.0},
     "whfnet": {
         "optical_encoder": "test_resnet",

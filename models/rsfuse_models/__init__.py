@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     NETWORKS: dict[str, type[FusionNetwork]]
 
-__all__ = ["NETWORKS", "FusionNetwork", "TrainingOutput", "create_network", "network_names"]
+__all__ = ["NETWORKS", "FusionNetwork", "TrainingOutput", "create_network", "network_class", "network_names"]
 
 _HOMES = {
     "early-fusion": ("rsfuse_models.baselines", "EarlyFusion"),
@@ -40,12 +40,17 @@ def create_network(name: str, **options: Any) -> FusionNetwork:
     Raises:
         ValueError: if no network has this name, or an option has a value that cannot be.
     """
+    return network_class(name)(**options)
+
+
+def network_class(name: str) -> type[FusionNetwork]:
+    """The class of a network, loaded without the others.
+
+    Raises:
+        ValueError: if no network has this name.
+    """
     if name not in _HOMES:
         raise ValueError(f"no network is called {name!r}; choose one of {', '.join(network_names())}")
-    return _load(name)(**options)
-
-
-def _load(name: str) -> type[FusionNetwork]:
     home, class_name = _HOMES[name]
     network: type[FusionNetwork] = getattr(import_module(home), class_name)
     return network
@@ -54,7 +59,7 @@ def _load(name: str) -> type[FusionNetwork]:
 def __getattr__(attribute: str) -> Any:
     """Load what needs torch on first use (PEP 562)."""
     if attribute == "NETWORKS":
-        return {name: _load(name) for name in network_names()}
+        return {name: network_class(name) for name in network_names()}
     if attribute in _CONTRACT:
         return getattr(import_module("rsfuse_models.contract"), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

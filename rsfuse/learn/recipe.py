@@ -205,11 +205,11 @@ def network_options(name: str) -> type[BaseModel]:
     Raises:
         RecipeError: if no network has that name.
     """
-    from rsfuse_models import NETWORKS, network_names
+    from rsfuse_models import network_class, network_names
 
     if name not in network_names():
         raise RecipeError(f"no network is called {name!r}", hint=f"choose one of: {', '.join(network_names())}")
-    parameters = inspect.signature(NETWORKS[name], eval_str=True).parameters.values()
+    parameters = inspect.signature(network_class(name), eval_str=True).parameters.values()
     fields: dict[str, Any] = {
         each.name: (each.annotation, ... if each.default is each.empty else each.default)
         for each in parameters

@@ -1,4 +1,4 @@
-"""Networks that fuse optical and SAR images. They know tensors, and nothing of files or coordinates.
+"""Networks that fuse optical and SAR images, or sharpen multispectral ones: tensors, no files, no coordinates.
 
 `network_names` answers without loading torch; the networks load when one is asked for.
 """
@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rsfuse_models.contract import FusionNetwork, TrainingOutput
+    from rsfuse_models.sharpening import SharpeningNetwork
 
     NETWORKS: dict[str, type[FusionNetwork]]
 
-__all__ = ["NETWORKS", "FusionNetwork", "TrainingOutput", "create_network", "network_class", "network_names"]
+__all__ = [
+    "NETWORKS",
+    "FusionNetwork",
+    "SharpeningNetwork",
+    "TrainingOutput",
+    "create_network",
+    "create_sharpener",
+    "network_class",
+    "network_names",
+]
 
 _HOMES = {
     "early-fusion": ("rsfuse_models.baselines", "EarlyFusion"),
@@ -22,7 +32,12 @@ _HOMES = {
     "pad": ("rsfuse_models.pad", "PAD"),
     "whfnet": ("rsfuse_models.whfnet", "WHFNet"),
 }
-_CONTRACT = ("FusionNetwork", "TrainingOutput")
+_SHARPENERS = {"cf2n": ("rsfuse_models.cf2n", "CF2N")}
+_CONTRACTS = {
+    "FusionNetwork": "rsfuse_models.contract",
+    "SharpeningNetwork": "rsfuse_models.sharpening",
+    "TrainingOutput": "rsfuse_models.contract",
+}
 
 
 def network_names() -> tuple[str, ...]:
@@ -56,10 +71,27 @@ def network_class(name: str) -> type[FusionNetwork]:
     return network
 
 
+def create_sharpener(name: str, **options: Any) -> SharpeningNetwork:
+    """Build a pan-sharpening network with fresh weights.
+
+    Args:
+        name: "cf2n".
+        options: the keyword arguments of its constructor: bands, ratio and what it has of its own.
+
+    Raises:
+        ValueError: if no network has this name, or an option has a value that cannot be.
+    """
+    if name not in _SHARPENERS:
+        raise ValueError(f"no sharpening network is called {name!r}; choose one of {', '.join(sorted(_SHARPENERS))}")
+    home, class_name = _SHARPENERS[name]
+    network: SharpeningNetwork = getattr(import_module(home), class_name)(**options)
+    return network
+
+
 def __getattr__(attribute: str) -> Any:
     """Load what needs torch on first use (PEP 562)."""
     if attribute == "NETWORKS":
         return {name: network_class(name) for name in network_names()}
-    if attribute in _CONTRACT:
-        return getattr(import_module("rsfuse_models.contract"), attribute)
+    if attribute in _CONTRACTS:
+        return getattr(import_module(_CONTRACTS[attribute]), attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

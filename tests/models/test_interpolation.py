@@ -1,0 +1,74 @@
+"""The 23-tap interpolator against its definition, zeros between the samples and 23 taps, in numpy."""
+
+import numpy as np
+import pytest
+import torch
+
+from rsfuse_models.layers.interpolation import interpolate_23tap
+
+SIDE = 2 * np.array(
+    [0.305334091185, 0, -0.072698593239, 0, 0.021809577942, 0, -0.005192756653, 0, 0.000807762146, 0, -0.000060081482]
+)
+FILTER = np.concatenate([SIDE[::-1], [1.0], SIDE])
+
+
+def definition(image, ratio):
+    """(h, w) to (ratio h, ratio w), float64: loops over pixels and taps, borders as a ring."""
+    for doubling in range(int(np.log2(ratio))):
+        first = 1 if doubling == 0 else 0
+        fine = np.zeros((2 * image.shape[0], 2 * image.shape[1]))
+        fine[first::2, first::2] = image
+        for _ in range(2):
+            fine = np.stack([ring_filter(row) for row in fine]).T
+        image = fine
+    return image
+
+
+def ring_filter(row):
+    size = len(row)
+    return np.array([sum(FILTER[tap] * row[(n + tap - 11) % size] for tap in range(23)) for n in range(size)])
+
+
+@pytest.mark.parametrize("ratio", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [(8, 8), (5, 9), (1, 3)])
+def test_it_is_zero_insertion_and_23_taps_on_a_ring(ratio, size):
+    image = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    fine = interpolate_23tap(image, ratio)
+    assert fine.shape == (2, 3, ratio * size[0], ratio * size[1])
+    expected = definition(image[1, 2].numpy(), ratio)
+    np.testing.assert_allclose(fine[1, 2].numpy(), expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("ratio", [2, 4, 8])
+def test_a_constant_stays_constant(ratio):
+    fine = interpolate_23tap(torch.full((1, 1, 3, 5), 1234.0), ratio)
+    torch.testing.assert_close(fine, torch.full_like(fine, 1234.0), rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_samples_keep_their_values_at_half_a_cell(ratio):
+    image = torch.rand(1, 2, 7, 6)
+    fine = interpolate_23tap(image, ratio)
+    assert torch.equal(fine[..., ratio // 2 :: ratio, ratio // 2 :: ratio], image)
+
+
+@pytest.mark.parametrize("ratio", [2, 4])
+def test_a_ramp_inside_is_a_ramp_through_the_samples(ratio):
+    rows, columns = np.mgrid[:32, :32].astype(float)
+    fine = interpolate_23tap(torch.from_numpy(3 * columns - 2 * rows)[None, None], ratio)[0, 0].numpy()
+    rows, columns = (np.mgrid[: 32 * ratio, : 32 * ratio] - ratio / 2) / ratio
+    inside = slice(12 * ratio, 20 * ratio)
+    np.testing.assert_allclose(fine[inside, inside], (3 * columns - 2 * rows)[inside, inside], atol=1e-6)
+
+
+def test_a_slow_wave_comes_out_as_itself():
+    turns = 2 * np.pi * 2 / 16  # two periods on the ring
+    fine = interpolate_23tap(torch.from_numpy(np.cos(turns * np.arange(16.0)))[None, None, None], 4)
+    expected = np.cos(turns * (np.arange(64) - 2) / 4)
+    np.testing.assert_allclose(fine[0, 0, 0].numpy(), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("ratio", [0, 3, 6, -2])
+def test_a_ratio_that_is_no_power_of_two_is_refused(ratio):
+    with pytest.raises(ValueError, match=f"ratio is {ratio}; .* powers of two"):
+        interpolate_23tap(torch.zeros(1, 1, 4, 4), ratio)

@@ -27,6 +27,7 @@ __all__ = [
 
 _HOMES = {
     "early-fusion": ("rsfuse_models.baselines", "EarlyFusion"),
+    "f2net": ("rsfuse_models.f2net", "F2Net"),
     "late-fusion": ("rsfuse_models.baselines", "LateFusion"),
     "mfafnet": ("rsfuse_models.mfafnet", "MFAFNet"),
     "pad": ("rsfuse_models.pad", "PAD"),

@@ -13,6 +13,20 @@ from rsfuse_models import NETWORKS, create_network, network_names
 # small, and without the chance that would make two passes differ
 OPTIONS = {
     "early-fusion": {"encoder": "tu-test_resnet"},
+    "f2net": {
+        "width": 8,
+        "groups": 2,
+        "depths": (1, 1, 1, 1),
+        "dims": (8, 16, 24, 32),
+        "state": 8,
+        "chunk": 16,
+        "short_width": 8,
+        "vit_layers": 1,
+        "vit_dim": 24,
+        "fused": 16,
+        "drop_path": 0.0,
+        "dropout": 0.0,
+    },
     "late-fusion": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0},
     "mfafnet": {"widths": (8, 12, 16), "low_shares": (0.25, 0.5, 0.5), "heads": (1, 2, 4), "nodes": 2, "dropout": 0.0},
     "pad": {"encoder": "test_resnet", "channels": 16, "aux_channels": 8, "drop_path": 0.0, "dropout": 0.0},

@@ -53,6 +53,11 @@ def test_stages_default_to_the_four_published_strides():
         choose_stages("x", [(192, 16)], None)
 
 
+def test_an_encoder_that_timm_does_not_have_is_named():
+    with pytest.raises(ValueError, match="'resnet35x'"):
+        feature_levels("resnet35x")
+
+
 @pytest.mark.parametrize("name", ["swinv2_cr_tiny_ns_224", "swin_tiny_patch4_window7_224"])
 def test_an_encoder_of_windows_takes_any_size_and_gives_its_maps_in_the_same_layout(name):
     encoder = Encoder(name, 2, stages=(0, 1)).eval()

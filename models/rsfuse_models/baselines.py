@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from rsfuse_models.contract import FusionNetwork, TrainingOutput
 from rsfuse_models.layers.encoders import Encoder, Pretrained
-from rsfuse_models.layers.heads import FCNHead, UPerHead, resize
+from rsfuse_models.layers.heads import FCNHead, MapNorm, UPerHead, resize
 
 Sensors = Literal["both", "optical", "sar"]
 
@@ -18,7 +18,7 @@ STRIDE = 32
 
 
 class EarlyFusion(FusionNetwork):
-    """Any network of segmentation_models_pytorch on the stacked bands of both sensors, or on those of one.
+    """A network of segmentation_models_pytorch on the stacked bands of both sensors, or on those of one.
 
     The UNet rows of published tables (optical, SAR, optical + SAR) are architecture "unet" with the three `sensors`.
 
@@ -27,7 +27,7 @@ class EarlyFusion(FusionNetwork):
         sar_channels: S.
         num_classes: K.
         architecture: a name of `segmentation_models_pytorch.create_model`, such as "unet" or "segformer".
-        encoder: a name of its encoders; "tu-" before a name of timm's takes that one.
+        encoder: a name of its encoders; "tu-" before a name of timm's takes that one, if it takes images of any size.
         sensors: whose bands the network sees.
 
     Raises:
@@ -50,11 +50,13 @@ class EarlyFusion(FusionNetwork):
         if bands == 0:
             raise ValueError(f"sensors={sensors!r} leaves no band to see")
         try:
-            self.network: nn.Module = smp.create_model(
+            network = smp.create_model(
                 architecture, encoder, encoder_weights=None, in_channels=bands, classes=num_classes
             )
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"no network {architecture!r} with encoder {encoder!r}: {error}") from error
+        self.network: nn.Module = network
+        _train_on_one_image(self.network)
 
     def score(self, optical: Tensor, sar: Tensor) -> Tensor:
         """Scores (B, K, H, W) of optical (B, C, H, W) and SAR (B, S, H, W)."""
@@ -65,6 +67,17 @@ class EarlyFusion(FusionNetwork):
     def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
         """`score`, and nothing beside it."""
         return TrainingOutput(self.score(optical, sar))
+
+
+def _train_on_one_image(network: nn.Module) -> None:
+    """Give normalisations that would fail on one image pooled to one pixel the way out of `MapNorm`."""
+    for name, child in network.named_children():
+        if type(child) is nn.BatchNorm2d:
+            norm = MapNorm(child.num_features, eps=child.eps, momentum=child.momentum)
+            norm.load_state_dict(child.state_dict())
+            setattr(network, name, norm)
+        else:
+            _train_on_one_image(child)
 
 
 class LateFusion(FusionNetwork):

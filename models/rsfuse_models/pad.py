@@ -138,7 +138,7 @@ class PADBlock(nn.Module):
         size = (fused.shape[-2], fused.shape[-1])
         # float32 whatever the autocast: half transforms take powers of two only, bfloat16 ones do not exist
         with torch.autocast(fused.device.type, enabled=False):
-            amplitude, phase = decouple(fused.float())
+            amplitude, phase = decouple(fused.to(torch.promote_types(fused.dtype, torch.float32)))
             edited = amplitude if self.amplitude is None else self.amplitude(amplitude, size)
             corrected = phase if self.phase is None else self.phase(phase)
             features = recouple(edited, corrected, size) + residual

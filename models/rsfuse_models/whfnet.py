@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from rsfuse_models.contract import FusionNetwork, TrainingOutput
 from rsfuse_models.layers.encoders import Encoder, Pretrained
 from rsfuse_models.layers.heads import FCNHead, MapNorm, UPerHead, resize
-from rsfuse_models.layers.wavelet import high_frequency
+from rsfuse_models.layers.wavelet import HighFrequency
 
 InputRange = Literal["fixed", "paper"]
 
@@ -57,26 +57,27 @@ class HighFrequencyImage(nn.Module):
 
     def __init__(self, *, wavelet: str, compress: bool, input_range: InputRange) -> None:
         super().__init__()
-        self.wavelet, self.compress, self.input_range = wavelet, compress, input_range
+        self.high_pass = HighFrequency(wavelet)
+        self.compress, self.input_range = compress, input_range
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
         if self.compress:
             logarithm = (image.abs() + _LOG_FLOOR).log1p()
             image = logarithm if self.input_range == "paper" else torch.copysign(logarithm, image)
-        high = high_frequency(image, self.wavelet)
+        high: Tensor = self.high_pass(image)
         return eight_bit(high) if self.input_range == "paper" else high
 
 
 def eight_bit(image: Tensor) -> Tensor:
     """Each band of each sample from its least to its greatest value as 0 ... 255, cut to whole numbers.
 
-    A band of one value becomes 0. The gradient passes as if nothing were cut.
+    A band of one value becomes 0. The gradient passes as if nothing were cut and the range were given.
 
     Args:
         image: (B, C, H, W).
     """
-    low, high = image.amin((-2, -1), keepdim=True), image.amax((-2, -1), keepdim=True)
+    low, high = image.detach().amin((-2, -1), keepdim=True), image.detach().amax((-2, -1), keepdim=True)
     levels = (image - low) * (255 / (high - low).clamp(min=1e-12))
     return levels + (levels.floor() - levels).detach()
 
@@ -165,9 +166,12 @@ class WHFNet(FusionNetwork):
         num_classes: K.
         optical_encoder: name in timm; stages at strides 4, 8, 16 and 32.
         sar_encoder: likewise, with as many channels at each stage.
+        optical_window: side of a Swin encoder's windows, in places of its map; None for that of its name. Published: 4
+            for patches of 128 and 256 px, 8 for 512.
         pretrained: "imagenet-lite0" starts encoders that are `tf_efficientnet_lite0` from ImageNet.
         wavelet: of the high-frequency images; others than "haar" run through pytorch_wavelets.
-        input_range: of the high-frequency images, see `HighFrequencyImage`; "fixed" makes no seams between patches.
+        input_range: of the high-frequency images, see `HighFrequencyImage`; "fixed" makes no seams between patches
+            (with Haar, where patches begin at even pixels).
         fusion: "cmi", or "sum" of the encoders' features alone: the paper's baseline, without high frequencies,
             interactors and structural heads.
         channels: width of the UPer head.
@@ -188,6 +192,7 @@ class WHFNet(FusionNetwork):
         num_classes: int,
         optical_encoder: str = "swinv2_tiny_window8_256",
         sar_encoder: str = "convnextv2_tiny",
+        optical_window: int | None = None,
         pretrained: Pretrained = "none",
         wavelet: str = "haar",
         input_range: InputRange = "fixed",
@@ -200,7 +205,11 @@ class WHFNet(FusionNetwork):
     ) -> None:
         super().__init__(optical_channels=optical_channels, sar_channels=sar_channels, multiple=STRIDE)
         self.optical_encoder = Encoder(
-            optical_encoder, optical_channels, drop_path=optical_drop_path, pretrained=pretrained
+            optical_encoder,
+            optical_channels,
+            drop_path=optical_drop_path,
+            pretrained=pretrained,
+            window=optical_window,
         )
         self.sar_encoder = Encoder(sar_encoder, sar_channels, drop_path=sar_drop_path, pretrained=pretrained)
         widths = self.optical_encoder.channels

@@ -25,10 +25,27 @@ def test_early_fusion_sees_the_sensors_that_it_is_given(sensors, moved_by_optica
         assert torch.allclose(network(optical, sar.flip(-1)), scores) != moved_by_sar
 
 
-@pytest.mark.parametrize("architecture", ["unet", "fpn", "deeplabv3plus", "segformer"])
-def test_architectures_of_the_library_run(architecture):
-    network = build("early-fusion", architecture=architecture, encoder="resnet18")
-    assert network(torch.randn(1, 3, 70, 90), torch.randn(1, 2, 70, 90)).shape == (1, 5, 70, 90)
+NAMES = (
+    "unet",
+    "unetplusplus",
+    "manet",
+    "linknet",
+    "fpn",
+    "pspnet",
+    "deeplabv3",
+    "deeplabv3plus",
+    "upernet",
+    "segformer",
+)
+
+
+@pytest.mark.parametrize(("architecture", "side"), [*((name, 70) for name in NAMES), ("pan", 250)])
+def test_architectures_of_the_library_learn_from_one_image_of_any_size(architecture, side):
+    network = build("early-fusion", architecture=architecture, encoder="resnet18").train()
+    output = network.forward_training(torch.randn(1, 3, side, side - 10), torch.randn(1, 2, side, side - 10))
+    assert output.scores.shape == (1, 5, side, side - 10)
+    output.scores.square().mean().backward()
+    assert all(weight.grad is None or weight.grad.isfinite().all() for weight in network.parameters())
 
 
 def test_what_the_library_does_not_have_is_named():

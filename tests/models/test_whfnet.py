@@ -52,12 +52,22 @@ def test_eight_bit_takes_each_band_of_each_sample_by_itself_and_a_flat_one_to_ze
     torch.testing.assert_close(eight_bit(image), torch.tensor([[[[0.0, 85], [170, 255]]], [[[0.0, 0], [0, 0]]]]))
 
 
-def test_a_fixed_range_does_not_depend_on_the_crop_and_the_papers_does():
+@pytest.mark.parametrize(
+    ("input_range", "offset", "same"),
+    [("fixed", 0, True), ("fixed", 6, True), ("fixed", 3, False), ("paper", 0, False)],
+)
+def test_a_fixed_range_depends_on_no_crop_that_begins_at_even_pixels(input_range, offset, same):
     image = torch.randn(1, 2, 32, 32)
     image[..., 30:, 30:] *= 50
-    for input_range, same in (("fixed", True), ("paper", False)):
-        front = HighFrequencyImage(wavelet="haar", compress=True, input_range=input_range)
-        assert torch.allclose(front(image)[..., :16, :16], front(image[..., :16, :16]), atol=1e-6) == same
+    front = HighFrequencyImage(wavelet="haar", compress=True, input_range=input_range)
+    here = np.s_[..., offset : offset + 16, offset : offset + 16]
+    assert torch.allclose(front(image)[here], front(image[here]), atol=1e-6) == same
+
+
+def test_the_gradient_of_a_nearly_flat_band_is_that_of_its_stretch():
+    image = torch.tensor([[[[0.5, 0.5], [0.5, 0.6]]]], requires_grad=True)
+    eight_bit(image).sum().backward()
+    torch.testing.assert_close(image.grad, torch.full((1, 1, 2, 2), 2550.0), rtol=1e-3, atol=0)
 
 
 def test_a_fixed_range_keeps_the_sign_of_standardised_sar():
@@ -108,10 +118,38 @@ def test_the_published_size():
     assert training_only == pytest.approx(2.2, rel=0.01)
 
 
-def test_the_published_encoders_run_on_sides_that_are_no_multiple_of_their_windows():
-    network = WHFNet(optical_channels=3, sar_channels=1, num_classes=5).eval()
-    with torch.inference_mode():
-        assert network(torch.randn(1, 3, 65, 96), torch.randn(1, 1, 65, 96)).isfinite().all()
+@pytest.fixture(scope="module")
+def published_kinds():
+    """Swin and ConvNeXt, untrained, narrow heads."""
+    torch.manual_seed(0)
+    options = {"channels": 16, "aux_channels": 8, "optical_drop_path": 0.0, "sar_drop_path": 0.0, "dropout": 0.0}
+    return WHFNet(optical_channels=3, sar_channels=1, num_classes=5, **options)
+
+
+def test_the_published_encoders_learn_and_no_sample_depends_on_its_neighbour(published_kinds):
+    optical, sar = torch.randn(2, 3, 65, 96), torch.randn(2, 1, 65, 96)
+    output = published_kinds.train().forward_training(optical, sar)
+    (output.scores.logsumexp(1).mean() + sum(each.logsumexp(1).mean() for each in output.auxiliary.values())).backward()
+    idle = [key for key, weight in published_kinds.named_parameters() if weight.grad is None]
+    assert not idle
+    published_kinds.eval()
+    with torch.no_grad():
+        alone, together = published_kinds(optical[:1], sar[:1]), published_kinds(optical, sar)[:1]
+    torch.testing.assert_close(alone, together, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_published_encoders_stay_finite_in_half_precision_where_windows_are_padded(published_kinds, dtype):
+    optical, sar = torch.randn(1, 3, 96, 96), torch.randn(1, 1, 96, 96)
+    published_kinds.eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=dtype):
+        assert published_kinds(optical, sar).isfinite().all()
+
+
+def test_windows_can_have_the_published_side():
+    network = WHFNet(optical_channels=3, sar_channels=1, num_classes=5, optical_window=4, channels=8, aux_channels=8)
+    blocks = [module for module in network.optical_encoder.modules() if hasattr(module, "window_area")]
+    assert {module.window_size for module in blocks} == {(4, 4)}
 
 
 def test_the_structural_heads_see_one_sensor_each():

@@ -26,10 +26,14 @@ class Encoder(nn.Module):
         stages: places in timm's `feature_info`, ascending; None for the four at strides 4, 8, 16 and 32.
         drop_path: chance of the last residual branch to be skipped in training, rising to it from 0 over the depth.
         pretrained: "imagenet-lite0" starts `tf_efficientnet_lite0` from ImageNet; "none" from chance.
+        window: side of the windows of a Swin encoder, in places; None for that of its name.
 
     Attributes:
         channels: of each stage in use.
         strides: of each stage in use, input pixels per place.
+
+    Raises:
+        ValueError: if timm has no such encoder, a stage is not there or the image has no channels.
     """
 
     def __init__(
@@ -40,13 +44,18 @@ class Encoder(nn.Module):
         stages: tuple[int, ...] | None = None,
         drop_path: float = 0.0,
         pretrained: Pretrained = "none",
+        window: int | None = None,
     ) -> None:
+        if channels_in < 1:
+            raise ValueError(f"an image of {channels_in} channels cannot be encoded; this network needs both sensors")
         super().__init__()
         levels = feature_levels(name)
         stages = choose_stages(name, levels, stages)
         options: dict[str, Any] = {"in_chans": channels_in, "out_indices": stages, **_any_size(name)}
         if drop_path:  # not every encoder knows the option
             options["drop_path_rate"] = drop_path
+        if window is not None:
+            options["window_size"] = window
         trunk: Any = timm.create_model(name, features_only=True, pretrained=False, **options)
         self.channels_last = _layout(trunk) == "NHWC"
         self.trunk = _cut(trunk)
@@ -58,10 +67,19 @@ class Encoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """(B, C, H, W) to one (B, C_i, H / stride_i, W / stride_i) per stage in use, finest first."""
-        maps: list[Tensor] = self.trunk(image)
+        maps: list[Tensor] = self._look(image)
         if self.channels_last:
             maps = [features.permute(0, 3, 1, 2) for features in maps]
         return [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
+
+    def _look(self, image: Tensor) -> list[Tensor]:
+        half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16
+        if self.channels_last and image.device.type == "cpu" and half:
+            # Swin V2 divides keys by their length; that of a padded place is 0, and the guard against it vanishes in
+            # half precision. CUDA's autocast takes lengths in float32 by itself.
+            with torch.autocast("cpu", enabled=False):
+                return self.trunk(image.float())  # type: ignore[no-any-return]
+        return self.trunk(image)  # type: ignore[no-any-return]
 
 
 def feature_levels(name: str) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ HH = (a - b - c + d) / 2. Names and signs are those of PyWavelets' (cH, cV, cD) 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -48,38 +48,60 @@ def inverse_haar(bands: Tensor) -> Tensor:
     return image.flatten(-2).flatten(-3, -2)
 
 
-def high_frequency(image: Tensor, wavelet: str = "haar") -> Tensor:
-    """What is left of an image without the approximation of one wavelet level, at full size.
+def high_frequency(image: Tensor) -> Tensor:
+    """What is left of an image without the approximation of one Haar level, at full size.
 
-    For Haar the approximation alone inverts to the means of 2 x 2 blocks, so no transform is needed. An odd side is
-    continued by its last pixel, and cropped again.
+    The approximation alone inverts to the means of 2 x 2 blocks, so no transform is needed. An odd side is continued by
+    its last pixel, and cropped again.
 
     Args:
         image: (B, C, H, W).
-        wavelet: a name that PyWavelets knows, such as "db2".
 
     Returns:
         (B, C, H, W).
+    """
+    even = _even(image)
+    return _like(even - F.interpolate(F.avg_pool2d(even, 2), scale_factor=2.0), image)
+
+
+class HighFrequency(nn.Module):
+    """`high_frequency` for any wavelet; others than Haar run through pytorch_wavelets, in float32.
+
+    Args:
+        wavelet: a name that PyWavelets knows, such as "haar" or "db2".
 
     Raises:
         ValueError: if no wavelet has this name.
     """
+
+    def __init__(self, wavelet: str) -> None:
+        super().__init__()
+        self.transforms = nn.ModuleList()
+        if wavelet != "haar":
+            from pytorch_wavelets import DWTForward, DWTInverse  # slow to import, and for the seldom case only
+
+            try:
+                self.transforms.append(DWTForward(J=1, wave=wavelet, mode="symmetric"))
+            except ValueError as error:
+                raise ValueError(f"no wavelet is called {wavelet!r}: {error}") from error
+            self.transforms.append(DWTInverse(wave=wavelet, mode="symmetric"))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        if not self.transforms:
+            return high_frequency(image)
+        forward, inverse = self.transforms
+        with torch.autocast(image.device.type, enabled=False):
+            approximation, details = forward(_even(image).float())
+            high: Tensor = inverse((torch.zeros_like(approximation), details))
+        return _like(high, image)
+
+
+def _even(image: Tensor) -> Tensor:
+    """The image with even sides, continued by its last pixels."""
     height, width = image.shape[-2:]
-    even = F.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
-    if wavelet == "haar":
-        return (even - F.interpolate(F.avg_pool2d(even, 2), scale_factor=2.0))[..., :height, :width]
-    return _filter_bank_high(even, wavelet)[..., :height, :width]
+    return F.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
 
 
-def _filter_bank_high(image: Tensor, wavelet: str) -> Tensor:
-    from pytorch_wavelets import DWTForward, DWTInverse  # slow to import, and for the seldom case only
-
-    with torch.autocast(image.device.type, enabled=False):
-        try:
-            forward = DWTForward(J=1, wave=wavelet, mode="symmetric").to(image.device)
-        except ValueError as error:
-            raise ValueError(f"no wavelet is called {wavelet!r}: {error}") from error
-        inverse = DWTInverse(wave=wavelet, mode="symmetric").to(image.device)
-        approximation, details = forward(image.float())
-        high: Tensor = inverse((torch.zeros_like(approximation), details))
-    return high
+def _like(larger: Tensor, image: Tensor) -> Tensor:
+    return larger[..., : image.shape[-2], : image.shape[-1]]

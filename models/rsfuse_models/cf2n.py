@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rsfuse_models.layers.cross_spectral import CrossSpectralFusion, DetailInjection, high_pass
 from rsfuse_models.layers.detail import DetailReconstruction, ResidualBlock
-from rsfuse_models.layers.interpolation import interpolate_23tap
+from rsfuse_models.layers.interpolation import interpolate_continued
 from rsfuse_models.sharpening import SharpeningNetwork
 
 
@@ -20,9 +20,9 @@ class CF2N(SharpeningNetwork):
     """Cross fusion network for pan-sharpening.
 
     What it adds to the interpolated multispectral image ("lms") starts at 0: an untrained network interpolates, and the
-    interpolator places samples half a fine pixel off the centres of their areas (`interpolate_23tap`), which training
-    data by areas teach it to undo. The kernels depend on the image as a whole: tiles of a scene want overlap and
-    blending.
+    interpolator, `interpolate_continued`, places samples half a fine pixel off the centres of their areas, which
+    training data by areas teach it to undo. The kernels depend on the image as a whole: tiles of a scene want overlap
+    and blending.
 
     Args:
         bands: B, of the multispectral image.
@@ -56,7 +56,7 @@ class CF2N(SharpeningNetwork):
 
     def sharpen(self, pan: Tensor, ms: Tensor) -> Tensor:
         """Sharpened (B, bands, H, W) of pan (B, 1, H, W) and ms (B, bands, H / ratio, W / ratio)."""
-        lms = interpolate_23tap(ms, self.ratio)
+        lms = interpolate_continued(ms, self.ratio)
         spectral = self.ms_head(lms)  # F_s, the same in all stages
         features = self.detail(self.pan_head(pan), spectral)  # F_c
         edges = high_pass(pan), high_pass(lms)

@@ -52,7 +52,7 @@ class SharpeningNetwork(nn.Module, ABC):
         """
         self._check(pan, ms)
         step = self.multiple // math.gcd(self.multiple, self.ratio)  # in multispectral pixels
-        below, right = -ms.shape[-2] % step, -ms.shape[-1] % step
+        below, right = (_missing(side, step) for side in ms.shape[-2:])
         sharp = self.sharpen(_pad(pan, below * self.ratio, right * self.ratio), _pad(ms, below, right))
         return sharp[..., : pan.shape[-2], : pan.shape[-1]]
 
@@ -70,6 +70,11 @@ class SharpeningNetwork(nn.Module, ABC):
                 f"the panchromatic image is {height} x {width}, the multispectral one {rows} x {columns}; "
                 f"at ratio {self.ratio} it must be {rows * self.ratio} x {columns * self.ratio}"
             )
+
+
+def _missing(side: int, step: int) -> int:
+    """Up to the next multiple of the step. Not -side % step: torch.compile has no remainder of a negative size."""
+    return (side + step - 1) // step * step - side
 
 
 def _pad(image: Tensor, below: int, right: int) -> Tensor:

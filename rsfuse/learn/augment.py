@@ -32,12 +32,14 @@ class Augment:
         self._recipe, self._random = recipe, random
 
     def __call__(self, example: Example) -> Example:
-        """A varied copy; the sides of the example stay."""
+        """A varied copy; the sides of the example stay. Without SAR bands, optical is never dropped."""
         recipe = self._recipe
         if recipe.flips:
             example = self._turn(example)
         optical = self._radiometry(example.optical, recipe.optical_gain, recipe.optical_offset, recipe.optical_gamma)
         optical = self._detail(self._saturation(optical, recipe.optical_saturation), recipe.optical_detail)
+        if len(example.sar) == 0:
+            return replace(example, optical=optical)
         sar = self._shift(example.sar, recipe.shift_px)
         sar = self._speckle(self._radiometry(sar, recipe.sar_gain, recipe.sar_offset, recipe.sar_gamma))
         return self._drop(replace(example, optical=optical, sar=sar))

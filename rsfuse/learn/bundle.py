@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rsfuse.errors import BundleError
+from rsfuse.errors import BundleError, RecipeError
 from rsfuse.learn.recipe import Inputs, describe
 from rsfuse.legend import Legend
 from rsfuse.raster.statistics import SceneStatistics
@@ -124,17 +124,22 @@ class Bundle:
 
 
 def build_network(options: dict[str, Any], inputs: Inputs, classes: int) -> nn.Module:
-    """The network that a recipe or bundle describes, with fresh weights."""
+    """The network that a recipe or bundle describes, with fresh weights.
+
+    Raises:
+        RecipeError: if the network cannot be built so.
+    """
     from rsfuse_models import create_network
 
     rest = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items() if key != "name"}
-    return create_network(
-        options["name"],
-        optical_channels=len(inputs.optical),
-        sar_channels=len(inputs.sar),
-        num_classes=classes,
-        **rest,
-    )
+    channels = {"optical_channels": len(inputs.optical), "sar_channels": len(inputs.sar)}
+    try:
+        return create_network(options["name"], **channels, num_classes=classes, **rest)
+    except ValueError as error:
+        raise RecipeError(
+            f"network {options['name']!r} cannot be built: {error}",
+            hint="mend the recipe's network section, or --set it",
+        ) from error
 
 
 def save_bundle(

@@ -50,8 +50,8 @@ class Inputs(_Section):
 
     optical: Annotated[tuple[str, ...], Field(min_length=1)]
     """Names of the optical bands, in the order of the channels."""
-    sar: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of the SAR bands, in the order of the channels."""
+    sar: tuple[str, ...] = ()
+    """Names of the SAR bands, in the order of the channels; none for a network that takes optical alone."""
     sensors: Sensors = "both"
     """Which sensors the network sees; the other is zero in training and prediction alike."""
     scaling: Scaling = Scaling()

@@ -193,4 +193,6 @@ def class_pixels(origins: Sequence[Source], legend: Legend) -> np.ndarray[tuple[
 def _resize(image: Tensor, side: int, mode: str) -> Tensor:
     if image.shape[-1] == side:
         return image
+    if len(image) == 0:  # a sensor without bands
+        return image.new_zeros(0, side, side)
     return functional.interpolate(image[None].float(), size=(side, side), mode=mode)[0].to(image.dtype)

@@ -118,14 +118,14 @@ def agree(scene: Scene, bundle: Bundle) -> None:
     inputs = bundle.manifest.inputs
     for sensor, has, takes in (("optical", scene.optical_bands, inputs.optical), ("SAR", scene.sar_bands, inputs.sar)):
         if len(has) != len(takes) and (has or sensor == "optical"):
-            option = f"--{sensor.lower()}-bands"
+            numbers = ",".join(str(number) for number in range(1, len(takes) + 1))
+            advice = f"say which bands these are: --{sensor.lower()}-bands {numbers}" if takes else "leave --sar out"
             raise BundleError(
                 f"the {sensor} raster has {len(has)} bands ({', '.join(has)}), "
                 f"bundle {bundle.name} takes {len(takes)} ({', '.join(takes)})",
-                hint=f"say which bands these are: {option} {','.join(str(i + 1) for i in range(len(takes)))}; "
-                "or choose another bundle: rsfuse bundles",
+                hint=f"{advice}; or choose another bundle: rsfuse bundles",
             )
-    if not scene.sar_bands:
+    if inputs.sar and not scene.sar_bands:
         _log.warning("no SAR: bundle %s was trained on optical and SAR together, the map will be worse", bundle.name)
     trained, here = bundle.manifest.gsd_m, scene.gsd_m
     if trained > 0 and here > 0 and max(trained / here, here / trained) > LARGEST_GSD_RATIO:

@@ -6,9 +6,13 @@ import pytest
 import torch
 
 from rsfuse.errors import BundleError, RecipeError, TileSetError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundle import Bundle, build_network
 from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation, load_recipe
+from rsfuse.legend import LEGENDS
+from rsfuse.raster.scene import Scene
+from rsfuse.raster.tiles import TileSet
+from rsfuse.tasks.tile import TileSettings, tile
 
 CPU = FitMeans(device="cpu")
 
@@ -138,3 +142,51 @@ def test_a_network_for_one_sensor_is_blind_to_the_other(recipe, tiles, tmp_path,
     assert (predictor.probabilities([sample], scaler) == before).all()
     getattr(sample, sensors)[:] = 7
     assert (predictor.probabilities([sample], scaler) != before).any()
+
+
+def of_network(recipe, name, loss, **options):
+    return recipe.model_copy(
+        update={
+            "network": {"name": name, **options},
+            "loss": recipe.loss.model_copy(update=loss),
+            "training": recipe.training.model_copy(update={"steps": 2, "validate_every": 2, "warmup": 0}),
+        }
+    )
+
+
+RESNETS = {"optical_encoder": "test_resnet", "sar_encoder": "test_resnet", "channels": 8, "aux_channels": 8}
+STATE_SPACE = {"width": 8, "groups": 2, "depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32], "state": 8, "short_width": 8}
+VISION = {"vit_layers": 1, "vit_dim": 24, "fused": 16}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "loss"),
+    [
+        ("early-fusion", {"encoder": "tu-test_resnet"}, {}),
+        ("late-fusion", {"encoder": "test_resnet", "channels": 8, "aux_channels": 8}, {}),
+        ("whfnet", RESNETS, {"auxiliary": {"stage2": 0.4, "optical": 0.3, "sar": 0.3}}),
+        ("mfafnet", {"widths": [8, 16], "low_shares": [0.25, 0.5], "heads": [1, 2]}, {"penalties": {"mmd": 0.1}}),
+        ("f2net", STATE_SPACE | VISION, {"penalties": {"alignment": 0.1, "gradient_balance": 0.1}}),
+    ],
+)
+def test_every_network_is_fitted_and_comes_back_from_its_bundle(name, options, loss, recipe, tiles, tmp_path):
+    report = fit(of_network(recipe, name, loss, **options), [tiles], tmp_path / "run", CPU)
+    network = Bundle.open(report.bundle.folder).network()
+    assert network(torch.zeros(1, 3, 40, 40), torch.zeros(1, 1, 40, 40)).isfinite().all()
+
+
+def test_a_network_that_takes_optical_alone_is_fitted_to_a_scene_without_sar(recipe, labelled_scene, tmp_path):
+    settings = TileSettings(size=64, val=0.25)
+    with Scene(labelled_scene["optical"]) as scene:
+        tile(scene, labelled_scene["labels"], LEGENDS["sentinel-5"], tmp_path / "tiles", settings)
+    penalties = {"penalties": {"alignment": 0.1, "gradient_balance": 0.1}}
+    alone = of_network(recipe, "f2net", penalties, **STATE_SPACE, **VISION)
+    alone = alone.model_copy(update={"inputs": alone.inputs.model_copy(update={"sar": ()})})
+    report = fit(alone, [TileSet(tmp_path / "tiles")], tmp_path / "run", CPU)
+    assert report.bundle.network().sar_channels == 0
+
+
+def test_a_network_that_cannot_be_built_is_told_as_a_mistake_of_the_recipe(recipe):
+    without_sar = recipe.inputs.model_copy(update={"sar": ()})
+    with pytest.raises(RecipeError, match="'pad' cannot be built: an image of 0 channels"):
+        build_network(recipe.network, without_sar, 5)

@@ -15,7 +15,7 @@ from rsfuse_models.layers.cross_spectral import (
     unit_kernel,
 )
 from rsfuse_models.layers.detail import DetailReconstruction, HierarchicalReconstruction, ResidualBlock, WeightedFusion
-from rsfuse_models.layers.interpolation import interpolate_23tap
+from rsfuse_models.layers.interpolation import interpolate_continued
 from rsfuse_models.layers.wavelet import high_frequency, inverse_haar
 
 
@@ -226,7 +226,7 @@ def test_the_network_is_its_figure_step_by_step():
             weight.copy_(0.2 * torch.randn(weight.shape, generator=generator))
 
     def oracle(state, pan, ms):
-        lms = interpolate_23tap(torch.from_numpy(ms)[None], 2)[0].numpy()
+        lms = interpolate_continued(torch.from_numpy(ms)[None], 2)[0].numpy()
         spectral = residual_block(state, "ms_head.", lms)
         features = fd2r(state, "detail.", residual_block(state, "pan_head.", pan), spectral)
         for stage in range(2):

@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from rsfuse_models.f2net import F2Net
 from rsfuse_models.f2net.branches import BranchEnd
+from rsfuse_models.f2net.vit import PATCH, Attention
 from rsfuse_models.losses import gradient_balance
 
 SMALL = {
@@ -75,6 +76,8 @@ def test_any_branches_make_a_network(branches):
         {"decomposition": "laplacian"},
         {"low_scale": 1},
         {"low_scale": 4},
+        {"vit_keys": 3},
+        {"vit_keys": None},
         {"alignment": False},
         {"balance": False},
         {"kernel": 5},
@@ -107,6 +110,17 @@ def test_the_coarse_map_is_fused_at_the_size_of_the_low_ones():
     assert sizes == {"low": [(6, 10)] * 3, "high": [(6, 10), (3, 5), (6, 10)]}
 
 
+def test_the_attention_is_exact_up_to_1024_pixels_and_needs_no_weights_of_its_own():
+    attentions = [part for part in F2Net(**SMALL).modules() if isinstance(part, Attention)]
+    assert [attention.keys for attention in attentions] == [1024 // (2 * PATCH)]
+    exact, limited = make(vit_keys=None).eval(), make(vit_keys=4).eval()
+    exact.load_state_dict(limited.state_dict())
+    with torch.no_grad():
+        small, large = inputs(64, 64), inputs(64, 80)  # 4 x 4 and 4 x 6 tokens
+        assert torch.equal(limited(*small), exact(*small))
+        assert not torch.allclose(limited(*large), exact(*large), atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -118,6 +132,7 @@ def test_the_coarse_map_is_fused_at_the_size_of_the_low_ones():
         ({"low_scale": 0}, "low_scale is 0"),
         ({"depths": (1, 1)}, "2 depths and 4 dims"),
         ({"vit_heads": 5}, "24 channels do not divide into 5 heads"),
+        ({"vit_keys": 0}, "0 keys a side"),
     ],
 )
 def test_what_cannot_be_is_refused(options, message):
@@ -201,6 +216,9 @@ def test_a_whole_image_in_strips_gives_the_same_scores(rows, size):
         {"low_scale": 1},
         {"low_scale": 3},
         {"low_scale": 4},
+        {"vit_keys": 3},
+        {"vit_keys": 5},
+        {"vit_keys": None},
         {"kernel": 5},
         {"kernel": 1},
         {"decomposition": "laplacian"},

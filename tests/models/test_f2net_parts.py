@@ -111,18 +111,58 @@ def test_a_residual_block_is_two_convolutions_beside_a_shortcut(channels, stride
     torch.testing.assert_close(block(x), (hidden + shortcut).relu())
 
 
-def test_attention_is_the_softmax_of_scaled_products():
+def make_attention(height, width, *, keys=None):
     torch.manual_seed(0)
-    attention = Attention(12, heads=3)
-    tokens = torch.randn(2, 7, 12)
+    return Attention(12, heads=3, keys=keys), 3 * torch.randn(2, height, width, 12)
+
+
+def average(values, size, axis):
+    """Means of windows i n / m to (i + 1) n / m, widened to whole places."""
+    length = values.shape[axis]
+    windows = [range(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
+    return np.stack([values.take(window, axis).mean(axis) for window in windows], axis)
+
+
+def attend_by_hand(attention, tokens, keys):
+    """Project all tokens, average keys and values to at most `keys` a side, then one head and query after the other."""
     weights = state(attention)
     parts = tokens.double().numpy() @ weights["project_in.weight"].T + weights["project_in.bias"]
-    query, key, value = parts.reshape(2, 7, 3, 3, 4).transpose(2, 0, 3, 1, 4)
-    share = np.exp(query @ key.transpose(0, 1, 3, 2) / 2)  # root of 4 channels per head
-    mixed = (share / share.sum(-1, keepdims=True) @ value).transpose(0, 2, 1, 3).reshape(2, 7, 12)
-    expected = mixed @ weights["project_out.weight"].T + weights["project_out.bias"]
+    query, key, value = np.split(parts, 3, axis=-1)
+    for axis in (1, 2):
+        key, value = (average(each, min(keys, each.shape[axis]), axis) for each in (key, value))
+    mixed = np.zeros(query.shape)
+    for sample, row, column, head in np.ndindex(*query.shape[:3], 3):
+        own = slice(4 * head, 4 * head + 4)
+        share = np.exp(key[sample, ..., own] @ query[sample, row, column, own] / 2)  # root of 4 channels per head
+        mixed[sample, row, column, own] = np.tensordot(share / share.sum(), value[sample, ..., own], 2)
+    return mixed @ weights["project_out.weight"].T + weights["project_out.bias"]
+
+
+def test_attention_is_the_softmax_of_scaled_products():
+    attention, tokens = make_attention(3, 5)
     with torch.no_grad():
-        np.testing.assert_allclose(attention(tokens).numpy(), expected, atol=1e-6)
+        np.testing.assert_allclose(attention(tokens).numpy(), attend_by_hand(attention, tokens, 5), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (5, 3), (2, 9), (9, 4), (1, 6)])
+def test_beyond_the_limit_tokens_look_at_averages_of_keys_and_values(size):
+    attention, tokens = make_attention(*size, keys=4)
+    expected = attend_by_hand(attention, tokens, 4)
+    with torch.no_grad():
+        np.testing.assert_allclose(attention(tokens).numpy(), expected, atol=1e-5)
+    assert np.abs(expected - attend_by_hand(attention, tokens, 9)).max() > 0.01
+
+
+@pytest.mark.parametrize("size", [(4, 4), (1, 4), (4, 3), (2, 1)])
+def test_up_to_the_limit_attention_is_exact(size):
+    limited, tokens = make_attention(*size, keys=4)
+    exact, _ = make_attention(*size)
+    assert torch.equal(limited(tokens), exact(tokens))
+
+
+def test_keys_of_nothing_are_refused():
+    with pytest.raises(ValueError, match="0 keys a side leave nothing to look at"):
+        Attention(12, heads=3, keys=0)
 
 
 def test_without_blocks_the_transformer_is_patches_plus_positions():

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 
-from rsfuse_models.layers.interpolation import interpolate_23tap
+from rsfuse_models.layers.interpolation import interpolate_23tap, interpolate_continued
 
 SIDE = 2 * np.array(
     [0.305334091185, 0, -0.072698593239, 0, 0.021809577942, 0, -0.005192756653, 0, 0.000807762146, 0, -0.000060081482]
@@ -68,7 +69,47 @@ def test_a_slow_wave_comes_out_as_itself():
     np.testing.assert_allclose(fine[0, 0, 0].numpy(), expected, atol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("ratio", "size"), [(1, (5, 9)), (2, (5, 9)), (2, (1, 1)), (4, (5, 9)), (4, (1, 3)), (8, (2, 1))]
+)
+def test_the_edge_pixel_continues_the_image(ratio, size):
+    image = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    fine = interpolate_continued(image, ratio)
+    assert fine.shape == (2, 3, ratio * size[0], ratio * size[1])
+    wide = definition(np.pad(image[1, 2].numpy(), 13, mode="edge"), ratio)
+    inside = slice(13 * ratio, -13 * ratio)
+    np.testing.assert_allclose(fine[1, 2].numpy(), wide[inside, inside], atol=1e-10)
+
+
+@pytest.mark.parametrize("ratio", [2, 4, 8, 16, 32])
+def test_the_image_is_continued_as_far_as_any_pixel_reaches(ratio):
+    image = torch.randn(1, 1, 2, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    wide = interpolate_23tap(F.pad(image, (40,) * 4, mode="replicate"), ratio)
+    inside = slice(40 * ratio, -40 * ratio)
+    torch.testing.assert_close(interpolate_continued(image, ratio), wide[..., inside, inside], atol=1e-13, rtol=0)
+
+
+@pytest.mark.parametrize("ratio", [2, 4, 8])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_edges_of_a_short_ramp_hold_nothing_of_the_opposite_edge(ratio, turned):
+    ramp = torch.arange(8.0, dtype=torch.float64).expand(1, 1, 8, 8)
+    ramp = ramp.mT if turned else ramp
+    places = ((torch.arange(8.0 * ratio) - ratio / 2) / ratio).clamp(0, 7).double()
+    expected = places.expand(8 * ratio, 8 * ratio)
+    expected = expected.mT if turned else expected
+    torch.testing.assert_close(interpolate_continued(ramp, ratio)[0, 0], expected, atol=0.2, rtol=0)
+    assert (interpolate_23tap(ramp, ratio)[0, 0] - expected).abs().max() > 2  # the ring, in contrast
+
+
+def test_away_from_the_border_the_ring_and_the_continued_image_agree():
+    image = torch.rand(1, 2, 24, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    inside = slice(11 * 4, -11 * 4)
+    ring, continued = (enlarge(image, 4)[..., inside, inside] for enlarge in (interpolate_23tap, interpolate_continued))
+    torch.testing.assert_close(continued, ring, atol=1e-13, rtol=0)
+
+
 @pytest.mark.parametrize("ratio", [0, 3, 6, -2])
-def test_a_ratio_that_is_no_power_of_two_is_refused(ratio):
+@pytest.mark.parametrize("enlarge", [interpolate_23tap, interpolate_continued])
+def test_a_ratio_that_is_no_power_of_two_is_refused(enlarge, ratio):
     with pytest.raises(ValueError, match=f"ratio is {ratio}; .* powers of two"):
-        interpolate_23tap(torch.zeros(1, 1, 4, 4), ratio)
+        enlarge(torch.zeros(1, 1, 4, 4), ratio)

@@ -163,6 +163,20 @@ def test_half_precision_trains(dtype):
     assert all(weight.grad.isfinite().all() for weight in network.parameters())
 
 
+@pytest.mark.parametrize("attention", ["transposed", "spatial"])
+def test_in_float64_the_slope_of_the_scores_is_their_gradient(attention):
+    network = make_network(attention=attention).double().eval()
+    optical, sar = (image.double() for image in make_images(16, 16))
+    direction, weights = make_map(*optical.shape, seed=5).double(), make_map(2, 5, 16, 16, seed=6).double()
+    optical.requires_grad_()
+    scores = network(optical, sar)
+    assert scores.dtype == torch.float64
+    (gradient,) = torch.autograd.grad((scores * weights).sum(), optical)
+    with torch.no_grad():  # float32 on the way would leave nothing of a difference of 1e-7
+        ahead, behind = ((network(optical + step * direction, sar) * weights).sum() for step in (1e-7, -1e-7))
+    assert (ahead - behind).item() / 2e-7 == pytest.approx((gradient * direction).sum().item(), rel=1e-4)
+
+
 @pytest.mark.parametrize("levels", [1, 2, 3])
 def test_sides_divide_by_two_for_each_level(levels):
     sizes = {key: SMALL[key][:levels] for key in ("widths", "low_shares", "heads")}

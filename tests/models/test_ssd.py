@@ -182,6 +182,19 @@ def test_the_four_scans_add_up_place_by_place(size, chunk, block):
     np.testing.assert_allclose(merged.numpy(), scan_map_by_hand(mixer, features), atol=1e-5, rtol=1e-5)
 
 
+def test_under_autocast_the_steps_are_those_of_float32():
+    mixer = make_mixer()
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randint(-2, 3, (1, 5, 6, 32), generator=generator).float()
+    with torch.no_grad():  # whole numbers for b and c, which bfloat16 holds exactly: what is rounded is the steps
+        for scan in mixer.scans:
+            of_maps = scan.project.weight[scan.heads :]
+            of_maps.copy_(torch.randint(-1, 2, of_maps.shape, generator=generator))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            merged = mixer.scan(features)
+    np.testing.assert_allclose(merged.numpy(), scan_map_by_hand(mixer, features), atol=1e-3, rtol=1e-5)
+
+
 def test_the_gradients_do_not_depend_on_how_many_lines_go_at_a_time():
     generator = torch.Generator().manual_seed(1)
     features, weights = (torch.randn(1, 7, 5, 32, generator=generator, dtype=torch.float64) for _ in range(2))

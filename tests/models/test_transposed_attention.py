@@ -5,6 +5,7 @@ from math import erf
 import numpy as np
 import pytest
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from rsfuse_models.layers.cross_fusion import CrossFusion
 from rsfuse_models.layers.transposed_attention import (
@@ -59,11 +60,16 @@ def attend(module, features, one_head):
     return dense(state["mix.weight"], out)
 
 
+# float32 anywhere on the way would leave errors of 1e-7
+PRECISIONS = [(torch.float32, 1e-5), (torch.float64, 1e-12)]
+
+
+@pytest.mark.parametrize(("dtype", "error"), PRECISIONS)
 @pytest.mark.parametrize("size", [(1, 1), (4, 5)])
 @pytest.mark.parametrize("heads", [1, 3])
-def test_transposed_attention_weighs_channels_by_the_angles_between_them(size, heads):
+def test_transposed_attention_weighs_channels_by_the_angles_between_them(size, heads, dtype, error):
     torch.manual_seed(0)
-    module, features = TransposedAttention(6, heads=heads), make_map(2, 6, *size)
+    module, features = TransposedAttention(6, heads=heads).to(dtype), make_map(2, 6, *size).to(dtype)
     torch.nn.init.uniform_(module.temperature, 1, 4)
 
     def one_head(q, k, v, head):
@@ -71,20 +77,28 @@ def test_transposed_attention_weighs_channels_by_the_angles_between_them(size, h
         return softmax(module.temperature[head].item() * cosines, 1) @ v
 
     with torch.no_grad():
-        np.testing.assert_allclose(module(features).numpy(), attend(module, features, one_head), atol=1e-5)
+        np.testing.assert_allclose(module(features).numpy(), attend(module, features, one_head), atol=error)
 
 
+@pytest.mark.parametrize(("dtype", "error"), PRECISIONS)
 @pytest.mark.parametrize("size", [(1, 1), (4, 5)])
 @pytest.mark.parametrize("heads", [1, 3])
-def test_spatial_attention_weighs_places(size, heads):
+def test_spatial_attention_weighs_places(size, heads, dtype, error):
     torch.manual_seed(0)
-    module, features = SpatialAttention(6, heads=heads), 5 * make_map(2, 6, *size)
+    module, features = SpatialAttention(6, heads=heads).to(dtype), 5 * make_map(2, 6, *size).to(dtype)
 
     def one_head(q, k, v, head):
         return v @ softmax(q.T @ k / np.sqrt(len(q)), 1).T
 
     with torch.no_grad():
-        np.testing.assert_allclose(module(features).numpy(), attend(module, features, one_head), atol=1e-5)
+        np.testing.assert_allclose(module(features).numpy(), attend(module, features, one_head), atol=error)
+
+
+def test_spatial_attention_takes_a_kernel_that_never_writes_all_weights_down():
+    module, features = SpatialAttention(16, heads=2), make_map(1, 16, 6, 7)
+    expected = module(features)
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # refuses what it does not take
+        torch.testing.assert_close(module(features), expected)
 
 
 def test_a_blank_map_has_finite_gradients():
@@ -141,18 +155,19 @@ def fuse(module, optical, sar):
     return dense(state["mix.weight"], np.concatenate(readings, axis=1))
 
 
+@pytest.mark.parametrize(("dtype", "error"), PRECISIONS)
 @pytest.mark.parametrize("size", [(1, 1), (4, 5)])
 @pytest.mark.parametrize("heads", [1, 2])
-def test_cross_fusion_is_its_equations(size, heads):
+def test_cross_fusion_is_its_equations(size, heads, dtype, error):
     torch.manual_seed(0)
-    module = CrossFusion(6, heads=heads)
+    module = CrossFusion(6, heads=heads).to(dtype)
     assert module.sar.scale.flatten().tolist() == pytest.approx([np.sqrt(6 / heads)] * heads)
     for name, weight in module.named_parameters():
         if "norm" in name or "scale" in name:
             torch.nn.init.uniform_(weight, 0.5, 3)
-    optical, sar = make_map(2, 6, *size, seed=1) * 3, make_map(2, 6, *size, seed=2) * 3
+    optical, sar = (make_map(2, 6, *size, seed=seed).to(dtype) * 3 for seed in (1, 2))
     with torch.no_grad():
-        np.testing.assert_allclose(module(optical, sar).numpy(), fuse(module, optical, sar), atol=1e-5)
+        np.testing.assert_allclose(module(optical, sar).numpy(), fuse(module, optical, sar), atol=error)
 
 
 def test_cross_fusion_of_a_tile_repeated_is_the_fusion_repeated():

@@ -55,6 +55,9 @@ class F2Net(FusionNetwork):
         vit_layers: blocks of the long-range branch.
         vit_dim: its channels.
         vit_heads: of its attention.
+        vit_keys: the most tokens of a side (of 8 low_scale pixels each) that its attention looks at; more are averaged
+            to as many. The default changes nothing up to 1024 px at low_scale 2; None is the published attention, whose
+            time grows with the square of the area.
         fused: channels of the fused maps, of the short-range branch and of the head.
         drop_path: stochastic depth of the high branch.
         dropout: before the last layer of the head.
@@ -86,6 +89,7 @@ class F2Net(FusionNetwork):
         vit_layers: int = 6,
         vit_dim: int = 192,
         vit_heads: int = 3,
+        vit_keys: int | None = 64,
         fused: int = 128,
         drop_path: float = 0.2,
         dropout: float = 0.1,
@@ -99,7 +103,7 @@ class F2Net(FusionNetwork):
         if "short" in branches:
             trunks["short"] = DeepLabBranch(width, channels=fused, width=short_width)
         if "long" in branches:
-            trunks["long"] = ViTBranch(width, layers=vit_layers, dim=vit_dim, heads=vit_heads)
+            trunks["long"] = ViTBranch(width, layers=vit_layers, dim=vit_dim, heads=vit_heads, keys=vit_keys)
         strides = [trunk.stride * (1 if name == "high" else low_scale) for name, trunk in trunks.items()]
 
         super().__init__(
@@ -142,7 +146,9 @@ class F2Net(FusionNetwork):
     def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
         """`score`, with penalties {"alignment"} and branches {"high", "short", "long"}.
 
-        Published weights are 0.1 for the alignment and 0.1 for the balance of the branches.
+        Published weights are 0.1 for the alignment and 0.1 for the balance of the branches. A training step that
+        `torch.compile` is to take needs `balance=False`: the balance is learnt from by second derivatives, which a
+        compiled graph does not have.
         """
         maps = self._read(self._decompose(optical, sar))
         low = self._fuse_low(maps)
@@ -155,8 +161,8 @@ class F2Net(FusionNetwork):
     def score_whole(self, optical: Tensor, sar: Tensor, *, rows: int = 64) -> Tensor:
         """`forward` of an image too large for it, for inference: no map of D channels is held at full size.
 
-        Agrees with `forward` but for rounding. The time of the long-range branch grows with the square of the area; the
-        rest is linear. A larger `low_scale` makes that branch cheaper.
+        Agrees with `forward` but for rounding. The time is linear in the area, unless `vit_keys` is None: then that of
+        the long-range branch grows with its square, and a larger `low_scale` makes it cheaper.
 
         Args:
             optical: (B, C, H, W), scaled as the bundle says.

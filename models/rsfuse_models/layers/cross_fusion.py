@@ -33,8 +33,9 @@ class SensorReading(nn.Module):
         """The sensor's (B, C, H, W) and the queries (B, h, d, N) to (B, C, H, W)."""
         heads = len(self.scale)
         key, value = self.project(features).flatten(2).unflatten(1, (2 * heads, -1)).chunk(2, dim=1)
+        exact = torch.promote_types(key.dtype, torch.float32)
         with torch.autocast(features.device.type, enabled=False):  # sums over all places
-            covariance = (key.float() / key.shape[-1]) @ value.float().mT
+            covariance = (key.to(exact) / key.shape[-1]) @ value.to(exact).mT
             context = (covariance * self.scale).softmax(-2)  # (B, h, d, d), over the channels of K
         reading = (context.mT.to(query.dtype) @ query).reshape(features.shape)
         normed: Tensor = self.norm(features + reading)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 # the filter at distance 1, 3, 5 ... 11 from its centre; it is 1 at the centre and 0 at the even distances
 TAPS = (
@@ -19,10 +20,13 @@ TAPS = (
     0.001615524292,
     -0.000120162964,
 )
+# Samples that a pixel can depend on, on either side: a doubling reaches over 11 of the pixels that it makes, and all of
+# them over 11 / 2 + 11 / 4 + ... < 11 samples; a pixel lies within half a sample of its own: less than 12, so 11.
+REACH = 2 * len(TAPS) - 1
 
 
 def interpolate_23tap(image: Tensor, ratio: int) -> Tensor:
-    """Enlarge an image by a power of two, borders joined to a ring.
+    """Enlarge an image by a power of two, borders joined to a ring: the reference, as the usual toolboxes have it.
 
     Sample i comes to lie on pixel ratio * i + ratio / 2, unchanged: the first doubling puts it on the second of two
     pixels, each further one on the first. That is half a fine pixel below and right of the centre of its area,
@@ -44,6 +48,26 @@ def interpolate_23tap(image: Tensor, ratio: int) -> Tensor:
         for dim in (-2, -1):
             image = _double(image, dim, samples_first=doubling > 0)
     return image
+
+
+def interpolate_continued(image: Tensor, ratio: int) -> Tensor:
+    """`interpolate_23tap` of an image that the edge pixel continues: nothing of the opposite edge mixes in.
+
+    Args:
+        image: (B, C, h, w).
+        ratio: 1, 2, 4, 8 ...; 1 gives the image itself.
+
+    Returns:
+        (B, C, ratio * h, ratio * w); away from the border the same as on the ring.
+
+    Raises:
+        ValueError: if the ratio is no power of two.
+    """
+    if ratio == 1:
+        return image
+    inside = slice(REACH * ratio, -REACH * ratio)
+    continued = F.pad(image, (REACH,) * 4, mode="replicate")
+    return interpolate_23tap(continued, ratio)[..., inside, inside]
 
 
 def _double(image: Tensor, dim: int, *, samples_first: bool) -> Tensor:

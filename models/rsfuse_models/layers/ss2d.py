@@ -61,11 +61,13 @@ class SelectiveScan(nn.Module):
         Returns:
             (B, L, C) in float32 at least, and the state after the last token.
         """
-        parts = self.project(sequence)
+        weight = self.project.weight
+        maps = F.linear(sequence, weight[self.heads :])
         with torch.autocast(sequence.device.type, enabled=False):
             x = sequence.to(torch.promote_types(sequence.dtype, torch.float32))
-            step, b, c = parts.to(x.dtype).split([self.heads, self.states, self.states], dim=-1)
-            dt = F.softplus(step + self.step_bias)
+            # not in half precision, as b and c may be: the steps are summed up over the path, their errors too
+            dt = F.softplus(F.linear(x, weight[: self.heads].to(x.dtype)) + self.step_bias)
+            b, c = maps.to(x.dtype).chunk(2, dim=-1)
             heads = torch.unflatten(x, 2, (self.heads, -1))
             y, state = ssd(heads, dt, -self.log_rate.exp(), b, c, chunk=self.chunk, block=block, state=state)
             return y.flatten(2) + self.skip * x, state

@@ -62,8 +62,9 @@ class TransposedAttention(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
         query, key, value = self.project(features)
+        exact = torch.promote_types(query.dtype, torch.float32)
         with torch.autocast(features.device.type, enabled=False):  # sums over all places
-            weights = (_unit(query.float()) @ _unit(key.float()).mT * self.temperature).softmax(-1)
+            weights = (_unit(query.to(exact)) @ _unit(key.to(exact)).mT * self.temperature).softmax(-1)
         mixed: Tensor = self.mix((weights.to(value.dtype) @ value).reshape(features.shape))
         return mixed
 
@@ -83,7 +84,8 @@ class SpatialAttention(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
-        query, key, value = (part.mT for part in self.project(features))
+        # strided, they would take the kernel that writes all (H W)^2 weights down
+        query, key, value = (part.mT.contiguous() for part in self.project(features))
         gathered = F.scaled_dot_product_attention(query, key, value).mT
         mixed: Tensor = self.mix(gathered.reshape(features.shape))
         return mixed

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from rsfuse_models.layers.padding import missing, pad_edge
 
 
 class TrainingOutput(NamedTuple):
@@ -91,16 +92,8 @@ class FusionNetwork(nn.Module, ABC):
         height, width = optical.shape[-2:]
         if sar.shape[-2:] != optical.shape[-2:]:
             raise ValueError(f"SAR is {sar.shape[-2]} x {sar.shape[-1]}, optical {height} x {width}; they must agree")
-        below, right = -height % self.multiple, -width % self.multiple
-        return _pad(optical, below, right), _pad(sar, below, right)
-
-
-def _pad(image: Tensor, below: int, right: int) -> Tensor:
-    if not (below or right):
-        return image
-    if image.shape[1] == 0:  # a sensor that is not there; torch would not pad it
-        return image.new_zeros(image.shape[0], 0, image.shape[2] + below, image.shape[3] + right)
-    return F.pad(image, (0, right, 0, below), mode="replicate")
+        below, right = missing(height, self.multiple), missing(width, self.multiple)
+        return pad_edge(optical, below, right), pad_edge(sar, below, right)
 
 
 def _crop(scores: Tensor, like: Tensor) -> Tensor:

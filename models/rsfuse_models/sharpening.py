@@ -6,7 +6,8 @@ import math
 from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from rsfuse_models.layers.padding import missing, pad_edge
 
 
 class SharpeningNetwork(nn.Module, ABC):
@@ -52,8 +53,8 @@ class SharpeningNetwork(nn.Module, ABC):
         """
         self._check(pan, ms)
         step = self.multiple // math.gcd(self.multiple, self.ratio)  # in multispectral pixels
-        below, right = (_missing(side, step) for side in ms.shape[-2:])
-        sharp = self.sharpen(_pad(pan, below * self.ratio, right * self.ratio), _pad(ms, below, right))
+        below, right = (missing(side, step) for side in ms.shape[-2:])
+        sharp = self.sharpen(pad_edge(pan, below * self.ratio, right * self.ratio), pad_edge(ms, below, right))
         return sharp[..., : pan.shape[-2], : pan.shape[-1]]
 
     def _check(self, pan: Tensor, ms: Tensor) -> None:
@@ -70,12 +71,3 @@ class SharpeningNetwork(nn.Module, ABC):
                 f"the panchromatic image is {height} x {width}, the multispectral one {rows} x {columns}; "
                 f"at ratio {self.ratio} it must be {rows * self.ratio} x {columns * self.ratio}"
             )
-
-
-def _missing(side: int, step: int) -> int:
-    """Up to the next multiple of the step. Not -side % step: torch.compile has no remainder of a negative size."""
-    return (side + step - 1) // step * step - side
-
-
-def _pad(image: Tensor, below: int, right: int) -> Tensor:
-    return F.pad(image, (0, right, 0, below), mode="replicate") if below or right else image

@@ -217,10 +217,11 @@ def test_a_seed_decides_over_weights_and_over_chance_in_training(name):
 @every_network
 def test_the_compiler_takes_it_in_one_piece(name):
     network = build(name).eval()
-    sample = inputs(network, 64, 71)
+    compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
     with torch.no_grad():
-        compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
-        torch.testing.assert_close(compiled(*sample), network(*sample), atol=1e-4, rtol=1e-4)
+        for size in ((64, 71), (96, 100)):
+            sample = inputs(network, *size)
+            torch.testing.assert_close(compiled(*sample), network(*sample), atol=1e-4, rtol=1e-4)
 
 
 @every_network

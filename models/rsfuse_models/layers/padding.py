@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 def missing(side: int, multiple: int) -> int:
-    """What a side lacks to the next multiple. Not -side % multiple, which torch.compile cannot follow at a second size."""
+    """What a side lacks to the next multiple. Not -side % multiple: torch.compile cannot follow it at a second size."""
     return (side + multiple - 1) // multiple * multiple - side
 
 

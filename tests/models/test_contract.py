@@ -217,9 +217,10 @@ def test_a_seed_decides_over_weights_and_over_chance_in_training(name):
 @every_network
 def test_the_compiler_takes_it_in_one_piece(name):
     network = build(name).eval()
+    torch.compiler.reset()  # all networks share `forward`, and the compiler counts how often it took that
     compiled = torch.compile(network, backend="aot_eager", fullgraph=True)
     with torch.no_grad():
-        for size in ((64, 71), (96, 100)):
+        for size in ((32, 33), (40, 64)):
             sample = inputs(network, *size)
             torch.testing.assert_close(compiled(*sample), network(*sample), atol=1e-4, rtol=1e-4)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from rsfuse_models.layers.precision import at_least_float32
+
 _SMOOTH = 1e-6  # squared, under each root: a norm has no slope at 0
 
 
@@ -43,14 +45,10 @@ def mean_discrepancy(optical: Tensor, sar: Tensor) -> Tensor:
     Returns:
         A scalar from 0 to 2; 0 where the two means agree.
     """
-    means = [_unit(_wide(features).mean((-2, -1))).mean(0) for features in (optical, sar)]
+    means = [_unit(at_least_float32(features).mean((-2, -1))).mean(0) for features in (optical, sar)]
     return ((means[0] - means[1]).square().sum() + _SMOOTH**2).sqrt() - _SMOOTH
 
 
 def _unit(vectors: Tensor) -> Tensor:
     unit: Tensor = torch.nn.functional.normalize(vectors, dim=-1)
     return unit
-
-
-def _wide(features: Tensor) -> Tensor:
-    return features.to(torch.promote_types(features.dtype, torch.float32))

@@ -18,6 +18,7 @@ from rsfuse_models.contract import FusionNetwork, TrainingOutput
 from rsfuse_models.layers.encoders import Encoder, Pretrained
 from rsfuse_models.layers.fourier import Spectrum, decouple, radial_distance, recouple
 from rsfuse_models.layers.heads import FCNHead, UPerHead, resize
+from rsfuse_models.layers.precision import at_least_float32
 
 SHARPNESS = 10.0  # T of the amplitude mask, fixed in the published code
 REDUCTION = 8  # channels of the phase, over the hidden ones of its gate
@@ -138,7 +139,7 @@ class PADBlock(nn.Module):
         size = (fused.shape[-2], fused.shape[-1])
         # float32 whatever the autocast: half transforms take powers of two only, bfloat16 ones do not exist
         with torch.autocast(fused.device.type, enabled=False):
-            amplitude, phase = decouple(fused.to(torch.promote_types(fused.dtype, torch.float32)))
+            amplitude, phase = decouple(at_least_float32(fused))
             edited = amplitude if self.amplitude is None else self.amplitude(amplitude, size)
             corrected = phase if self.phase is None else self.phase(phase)
             features = recouple(edited, corrected, size) + residual

@@ -7,14 +7,15 @@ from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.precision import at_least_float32
+
 
 def shrink(low: Tensor, scale: int) -> Tensor:
     """A map of 1 / scale the size, bilinear over the area of each new pixel (antialiased); sides divide by `scale`."""
     if scale == 1:
         return low
     size = low.shape[-2] // scale, low.shape[-1] // scale
-    wide = low.to(torch.promote_types(low.dtype, torch.float32))
-    small = F.interpolate(wide, size=size, mode="bilinear", align_corners=False, antialias=True)
+    small = F.interpolate(at_least_float32(low), size=size, mode="bilinear", align_corners=False, antialias=True)
     return small.to(low.dtype)
 
 
@@ -51,7 +52,7 @@ class Alignment(nn.Module):
         """(B, C_a, h, w) and (B, C_b, h, w) to a scalar, 0 or more."""
         projected = self.project_a(a), self.project_b(b)
         with torch.autocast(a.device.type, enabled=False):
-            p, q = (part.to(torch.promote_types(part.dtype, torch.float32)).log_softmax(1) for part in projected)
+            p, q = (at_least_float32(part).log_softmax(1) for part in projected)
             # both divergences at once: sum p (log p - log q) + q (log q - log p) = sum (p - q) (log p - log q)
             divergence = ((p.exp() - q.exp()) * (p - q)).sum(1)
         mean: Tensor = divergence.mean() / 2

@@ -10,6 +10,8 @@ import torch
 from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
+from rsfuse_models.layers.precision import at_least_float32
+
 
 class SensorReading(nn.Module):
     """Common queries read through the context of one sensor, added to its features and normalised.
@@ -33,9 +35,8 @@ class SensorReading(nn.Module):
         """The sensor's (B, C, H, W) and the queries (B, h, d, N) to (B, C, H, W)."""
         heads = len(self.scale)
         key, value = self.project(features).flatten(2).unflatten(1, (2 * heads, -1)).chunk(2, dim=1)
-        exact = torch.promote_types(key.dtype, torch.float32)
         with torch.autocast(features.device.type, enabled=False):  # sums over all places
-            covariance = (key.to(exact) / key.shape[-1]) @ value.to(exact).mT
+            covariance = (at_least_float32(key) / key.shape[-1]) @ at_least_float32(value).mT
             context = (covariance * self.scale).softmax(-2)  # (B, h, d, d), over the channels of K
         reading = (context.mT.to(query.dtype) @ query).reshape(features.shape)
         normed: Tensor = self.norm(features + reading)

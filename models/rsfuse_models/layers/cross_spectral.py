@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsfuse_models.layers.detail import ResidualBlock, WeightedFusion
+from rsfuse_models.layers.precision import at_least_float32
 from rsfuse_models.layers.wavelet import high_frequency
 
 BOX = 5  # side of the mean that the high-pass takes away, as in the published edge filter
@@ -37,7 +38,7 @@ def unit_kernel(scores: Tensor) -> Tensor:
     Ours. Even scores leave the map as it is. Plain sigmoids would scale it by about k k / 2 each time; over their sum
     they are all positive, so each filter blurs, and the six in a row of three stages leave hardly a detail.
     """
-    taps = _at_least_float32(scores).sigmoid()  # they differ little
+    taps = at_least_float32(scores).sigmoid()  # they differ little
     middle = scores.shape[-1] // 2
     centre = F.pad(taps.new_ones(1, 1), (middle,) * 4)
     return taps - taps.mean((-2, -1), keepdim=True) + centre
@@ -103,7 +104,7 @@ class SpectralAttention(nn.Module):
         """(B, C, H, W) to k_s, (B, C, 1, 1), from 0 to 2."""
         high, low = (part.mean((-2, -1), keepdim=True) for part in split_frequencies(self.enter(features)))
         scores: Tensor = self.fuse(high, low)
-        return 2 * _at_least_float32(scores).sigmoid()
+        return 2 * at_least_float32(scores).sigmoid()
 
 
 class FrequencySelection(nn.Module):
@@ -180,8 +181,3 @@ class DetailInjection(nn.Module):
 def _planes(features: Tensor) -> Tensor:
     """Means over the channels of the strength of the high and the value of the low frequencies: (B, 2, H, W)."""
     return torch.cat([part.mean(1, keepdim=True) for part in split_frequencies(features)], dim=1)
-
-
-def _at_least_float32(values: Tensor) -> Tensor:
-    """Out of whatever autocast made of them."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))

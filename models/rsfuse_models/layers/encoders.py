@@ -110,7 +110,7 @@ def _layout(trunk: Any) -> str:
 
 def _any_size(name: str) -> dict[str, Any]:
     """Options of encoders that would take images of one size alone; windows that shift on maps of one window, too."""
-    if hasattr(_weightless(name), "patch_embed") and "swin" in name:
+    if "swin" in name and hasattr(_weightless(name), "patch_embed"):
         return {"strict_img_size": False, "always_partition": True}
     return {}
 

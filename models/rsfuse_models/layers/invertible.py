@@ -11,6 +11,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from rsfuse_models.layers.precision import at_least_float32
+
 EXPONENT_BOUND = 2.0  # a coupling scales by exp(-2) to exp(2); the published exponent has no bound
 EXPANSION = 2  # channels inside an inverted residual, over those that come in
 
@@ -81,8 +83,7 @@ class AffineCoupling(nn.Module):
     def _scale(self, second: Tensor) -> Tensor:
         exponent: Tensor = self.rho(second)
         with torch.autocast(second.device.type, enabled=False):  # half precision would blur a scale near 1
-            exponent = exponent.to(torch.promote_types(exponent.dtype, torch.float32))
-            return (EXPONENT_BOUND * torch.tanh(exponent / EXPONENT_BOUND)).exp()
+            return (EXPONENT_BOUND * torch.tanh(at_least_float32(exponent) / EXPONENT_BOUND)).exp()
 
 
 class InvertibleNetwork(nn.Module):

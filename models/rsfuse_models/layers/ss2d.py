@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.precision import at_least_float32
 from rsfuse_models.layers.ssd import ssd
 
 DIRECTIONS = 4  # rows, columns, rows from the end, columns from the end
@@ -64,7 +65,7 @@ class SelectiveScan(nn.Module):
         weight = self.project.weight
         maps = F.linear(sequence, weight[self.heads :])
         with torch.autocast(sequence.device.type, enabled=False):
-            x = sequence.to(torch.promote_types(sequence.dtype, torch.float32))
+            x = at_least_float32(sequence)
             # not in half precision, as b and c may be: the steps are summed up over the path, their errors too
             dt = F.softplus(F.linear(x, weight[: self.heads].to(x.dtype)) + self.step_bias)
             b, c = maps.to(x.dtype).chunk(2, dim=-1)

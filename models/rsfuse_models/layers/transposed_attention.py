@@ -13,6 +13,8 @@ from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.precision import at_least_float32
+
 Attention = Literal["transposed", "spatial"]
 
 EXPANSION = 2  # hidden channels of the feed-forward network, over those that come in
@@ -62,9 +64,8 @@ class TransposedAttention(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
         query, key, value = self.project(features)
-        exact = torch.promote_types(query.dtype, torch.float32)
         with torch.autocast(features.device.type, enabled=False):  # sums over all places
-            weights = (_unit(query.to(exact)) @ _unit(key.to(exact)).mT * self.temperature).softmax(-1)
+            weights = (_unit(at_least_float32(query)) @ _unit(at_least_float32(key)).mT * self.temperature).softmax(-1)
         mixed: Tensor = self.mix((weights.to(value.dtype) @ value).reshape(features.shape))
         return mixed
 

@@ -16,7 +16,8 @@ import rasterio
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
-from rsfuse.legend import LEGENDS, NODATA
+from rsfuse.legend import NODATA
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Bands, Scene
 from rsfuse.tasks.tile import TileSettings, tile
 

@@ -15,7 +15,7 @@ from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.fit import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipe import load_recipe
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.evaluate import evaluate_map

@@ -17,7 +17,7 @@ import torch
 
 from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
 from rsfuse.learn.recipe import load_recipe
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.simulate import SimulatedScene, write_scene
 
 NETWORK = {"name": "pad", "encoder": "test_resnet", "stages": [1, 2], "aux_stage": 1, "channels": 16, "aux_channels": 8}

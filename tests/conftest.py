@@ -74,7 +74,7 @@ def save_untrained(small_network: tuple[str, ...]) -> Callable[..., tuple[Bundle
 
         from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
         from rsfuse.learn.recipe import load_recipe
-        from rsfuse.legend import LEGENDS
+        from rsfuse.legends import LEGENDS
 
         recipe, legend = load_recipe("pad_sentinel-10m", small_network), LEGENDS["sentinel-5"]
         torch.manual_seed(0)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsfuse.errors import LegendMismatchError
-from rsfuse.legend import LEGENDS, NODATA, LandClass, Legend, legend_named, parse_color
+from rsfuse.legend import NODATA, LandClass, Legend, parse_color
+from rsfuse.legends import LEGENDS, legend_named
 
 WATER, TOWN = LandClass(7, "water", (0, 0, 255)), LandClass(3, "town", (255, 0, 16))
 

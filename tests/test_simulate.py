@@ -19,7 +19,7 @@ from rasterio.windows import Window
 from scipy import ndimage
 
 from rsfuse.errors import OutputError
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.simulate import SimulatedScene, files, render, write_scene
 from rsfuse.simulate.noise import Frame
 

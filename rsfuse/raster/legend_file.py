@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 
 from rsfuse.errors import LegendMismatchError
-from rsfuse.legend import Legend, legend_named
+from rsfuse.legend import Legend
+from rsfuse.legends import legend_named
 
 
 def find_legend(legend: str) -> Legend:

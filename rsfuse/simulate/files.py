@@ -19,7 +19,8 @@ from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from rsfuse.errors import OutputError
-from rsfuse.legend import LEGENDS, NODATA
+from rsfuse.legend import NODATA
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.opening import bound_cache
 from rsfuse.raster.painted import category_names, paint

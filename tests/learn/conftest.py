@@ -11,7 +11,7 @@ from affine import Affine
 from rasterio.windows import Window
 
 from rsfuse.learn.recipe import Recipe, load_recipe
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile

@@ -7,7 +7,7 @@ import yaml
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import MANIFEST, WEIGHTS, Bundle, bundle_names, save_bundle
 from rsfuse.learn.predictor import Predictor, choose_device
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 
 
 def test_a_bundle_comes_back_as_it_was_saved(save_untrained, tmp_path):

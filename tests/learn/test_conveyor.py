@@ -9,7 +9,8 @@ from rasterio.windows import Window
 from rsfuse.geometry.plan import Plan
 from rsfuse.geometry.stitch import Strip
 from rsfuse.learn.conveyor import Conveyor, Tally, decide
-from rsfuse.legend import LEGENDS, NODATA
+from rsfuse.legend import NODATA
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Sample
 
 LEGEND = LEGENDS["sentinel-5"]

@@ -9,7 +9,7 @@ from rsfuse.errors import BundleError, RecipeError, TileSetError
 from rsfuse.learn.bundle import Bundle, build_network
 from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation, load_recipe
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile

@@ -19,7 +19,8 @@ from rasterio.crs import CRS
 
 from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
-from rsfuse.legend import LEGENDS, NODATA, Legend
+from rsfuse.legend import NODATA, Legend
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.labels import Labels
 from rsfuse.raster.map_writer import MapWriter
 
@@ -173,7 +174,7 @@ import numpy as np
 from affine import Affine
 from pathlib import Path
 from rsfuse.geometry.grid import Grid
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.map_writer import MapWriter
 grid = Grid(None, Affine.identity(), (5000, 64))
 try:

@@ -10,7 +10,8 @@ from affine import Affine
 from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError, LegendMismatchError, OutputError, SceneError, TileSetError
-from rsfuse.legend import LEGENDS, NODATA
+from rsfuse.legend import NODATA
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiles import TILES, Labels, TileSet, TileSetWriter
 

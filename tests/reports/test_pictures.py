@@ -7,7 +7,7 @@ from affine import Affine
 from PIL import Image
 
 from rsfuse.errors import SceneError
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.quicklook import look_at_image, look_at_map
 from rsfuse.reports.panels import draw_panels
 

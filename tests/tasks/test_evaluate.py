@@ -7,7 +7,7 @@ from affine import Affine
 from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, jaccard_score
 
 from rsfuse.errors import LegendMismatchError, SceneError
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.tasks.evaluate import evaluate_map
 
 LEGEND = LEGENDS["whu-opt-sar"]

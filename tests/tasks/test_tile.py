@@ -6,7 +6,7 @@ import rasterio
 from rasterio.windows import Window
 
 from rsfuse.errors import LegendMismatchError, OutputError, TileSetError
-from rsfuse.legend import LEGENDS
+from rsfuse.legends import LEGENDS
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiles import TileSet

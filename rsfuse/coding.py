@@ -1,0 +1,129 @@
+"""How label files say which class is meant: by a code, a colour or a name, which need not be the legend's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsfuse.legend import NODATA, Color, Legend
+
+_UNKNOWN = 256  # no code of a legend
+
+
+@dataclass(frozen=True)
+class LabelCoding:
+    """From what stands in label files to the codes of a legend; 255 is "nobody said" on both sides.
+
+    Args:
+        codes: number in a raster of one band -> code.
+        colors: (red, green, blue), 0 to 255 each, in a raster of three bands -> code.
+        names: attribute of a polygon, in lower case -> code.
+        binarised_at: every number is taken for 0 below this and for 255 from it on, before it is looked up; for masks
+            that went through a lossy file. None for exact numbers.
+    """
+
+    codes: Mapping[int, int]
+    colors: Mapping[Color, int] = field(default_factory=dict)
+    names: Mapping[str, int] = field(default_factory=dict)
+    binarised_at: int | None = None
+
+    @classmethod
+    def of(cls, legend: Legend) -> LabelCoding:
+        """Files that use the legend's own codes, colours or names."""
+        return cls(
+            codes={**{code: code for code in legend.codes}, **dict.fromkeys((*legend.unlabelled, NODATA), NODATA)},
+            colors={each.color: each.code for each in legend},
+            names={**{str(each.code): each.code for each in legend}, **{key(each.name): each.code for each in legend}},
+        )
+
+    def extended(
+        self,
+        codes: Mapping[int, int] | None = None,
+        colors: Mapping[Color, int] | None = None,
+        names: Mapping[str, int] | None = None,
+    ) -> LabelCoding:
+        """This coding with more entries, or others for the same."""
+        return replace(
+            self,
+            codes={**self.codes, **(codes or {})},
+            colors={**self.colors, **(colors or {})},
+            names={**self.names, **{key(name): code for name, code in (names or {}).items()}},
+        )
+
+    def translate(self, values: NDArray[np.integer[Any]]) -> tuple[NDArray[np.uint8], dict[str, int]]:
+        """Codes of what a label raster holds.
+
+        Args:
+            values: (1, h, w) numbers, or (3, h, w) colours.
+
+        Returns:
+            codes: (h, w), 255 where nobody said or the value is not known.
+            unknown: each value without a code, as a person would write it, and how many pixels have it.
+        """
+        if self.binarised_at is not None:
+            values = np.where(values >= self.binarised_at, 255, 0).astype(np.int64)
+        numbers = _packed(values) if len(values) == 3 else values[0]
+        table = self._color_table if len(values) == 3 else self._code_table
+        found = _look_up(numbers, table)
+        strange = found == _UNKNOWN
+        unknown: dict[str, int] = {}
+        if strange.any():
+            told, counts = np.unique(numbers[strange], return_counts=True)
+            unknown = {
+                _told(int(value), colored=len(values) == 3): int(n) for value, n in zip(told, counts, strict=True)
+            }
+            found = np.where(strange, NODATA, found)
+        return found.astype(np.uint8), unknown
+
+    def code_of_name(self, name: object) -> int | None:
+        """Code of a polygon's attribute, None where it is not known."""
+        number = int(name) if isinstance(name, float) and name.is_integer() else name
+        return self.names.get(key(number))
+
+    @cached_property
+    def _code_table(self) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        return _table(self.codes)
+
+    @cached_property
+    def _color_table(self) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+        return _table({(red << 16) + (green << 8) + blue: code for (red, green, blue), code in self.colors.items()})
+
+
+def key(name: object) -> str:
+    """What counts of a name: neither capitals nor blanks around it."""
+    return str(name).strip().casefold()
+
+
+def _packed(colors: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    red, green, blue = colors.astype(np.int64)
+    packed: NDArray[np.int64] = (red << 16) + (green << 8) + blue
+    return packed
+
+
+def _table(codes: Mapping[int, int]) -> tuple[NDArray[np.int64], NDArray[np.uint16]]:
+    known = np.array(sorted(codes), np.int64)
+    return known, np.array([codes[int(value)] for value in known], np.uint16)
+
+
+def _look_up(
+    numbers: NDArray[np.integer[Any]], table: tuple[NDArray[np.int64], NDArray[np.uint16]]
+) -> NDArray[np.uint16]:
+    known, codes = table
+    if numbers.dtype == np.uint8:  # by far the most frequent case, and a table of 256 is far faster than a search
+        direct = np.full(256, _UNKNOWN, np.uint16)
+        fits = (known >= 0) & (known < 256)
+        direct[known[fits]] = codes[fits]
+        return direct[numbers]
+    if len(known) == 0:
+        return np.full(numbers.shape, _UNKNOWN, np.uint16)
+    places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    return np.where(known[places] == numbers, codes[places], np.uint16(_UNKNOWN))
+
+
+def _told(value: int, *, colored: bool) -> str:
+    return f"#{value:06x}" if colored else str(value)

@@ -1,0 +1,1 @@
+"""Public data sets: one file for each layout on disk."""

@@ -118,7 +118,8 @@ def _look_up(
         direct = np.full(256, _UNKNOWN, np.uint16)
         fits = (known >= 0) & (known < 256)
         direct[known[fits]] = codes[fits]
-        return direct[numbers]
+        coded: NDArray[np.uint16] = direct[numbers]
+        return coded
     if len(known) == 0:
         return np.full(numbers.shape, _UNKNOWN, np.uint16)
     places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)

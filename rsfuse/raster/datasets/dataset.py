@@ -14,7 +14,7 @@ from rsfuse.legend import Legend
 
 Split = Literal["train", "val", "test"]
 Edge = Literal["drop", "shift"]
-"""What becomes of the pixels at the right and lower edge that do not fill a tile: they are left out, or the last tile is
+"""What becomes of pixels at the right and lower edge that do not fill a tile: they are left out, or the last tile is
 shifted back so that it ends with the scene (and overlaps its neighbour)."""
 
 

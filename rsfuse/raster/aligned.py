@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rasterio.enums import ColorInterp, Resampling
+from numpy.typing import DTypeLike, NDArray
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -48,6 +49,9 @@ class AlignedRaster(Closing):
             self.dtypes: tuple[str, ...] = tuple(file.dtypes[band - 1] for band in self._bands)
             self._unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
             self.names: tuple[str, ...] = tuple(file.descriptions[band - 1] or f"band {band}" for band in self._bands)
+            self.units: tuple[str, ...] = tuple(file.units[band - 1] or "" for band in self._bands)
+            self.block: tuple[int, int] = file.block_shapes[self._bands[0] - 1]
+            """Rows and columns of the blocks in which the file is stored."""
             self.tags: dict[str, str] = {**file.tags(), **file.tags(self._bands[0])}
             self._alpha = tuple(band for band in _alpha_bands(file) if band not in self._bands)
             if self._alpha != _alpha_bands(file) or any(dtype.startswith("complex") for dtype in file.dtypes):
@@ -95,6 +99,13 @@ class AlignedRaster(Closing):
         Raises:
             SceneError: if the file is truncated or damaged.
         """
+        return self._read(window, np.float32)
+
+    def read_stored(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Like `read`, but the numbers as they stand in the file: in its type, float32 where a warp has mixed them."""
+        return self._read(window, self._source.dtypes[self._bands[0] - 1])
+
+    def _read(self, window: Window, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         left, top = max(int(window.col_off), 0), max(int(window.row_off), 0)
         right = min(int(window.col_off + window.width), self.grid.width)
         bottom = min(int(window.row_off + window.height), self.grid.height)
@@ -102,9 +113,10 @@ class AlignedRaster(Closing):
             raise ValueError(f"{window} lies outside a raster of {self.grid.height} x {self.grid.width} px")
         inside = Window(left, top, right - left, bottom - top)
         with reading(self.path, inside):
-            pixels = self._source.read(self._bands, window=inside, out_dtype=np.float32)
+            pixels = self._source.read(self._bands, window=inside, out_dtype=dtype)
             valid = self._validity(pixels, inside)
-        pixels[:, ~valid] = 0
+        if not valid.all():
+            pixels[:, ~valid] = 0
         beyond = (
             (top - int(window.row_off), int(window.row_off + window.height) - bottom),
             (left - int(window.col_off), int(window.col_off + window.width) - right),
@@ -113,20 +125,45 @@ class AlignedRaster(Closing):
             return pixels, valid
         return np.pad(pixels, ((0, 0), *beyond), mode="reflect"), np.pad(valid, beyond)
 
-    def _validity(self, pixels: NDArray[np.float32], inside: Window) -> NDArray[np.bool_]:
-        valid: NDArray[np.bool_] = np.all(np.isfinite(pixels), axis=0)
+    def _validity(self, pixels: NDArray[Any], inside: Window) -> NDArray[np.bool_]:
+        valid = np.ones(pixels.shape[1:], np.bool_)
+        if np.issubdtype(pixels.dtype, np.floating):
+            valid = np.isfinite(pixels).all(0)
         if not self._in_place:  # the warp has left NaN wherever it found no data
             return valid
-        masks = self._source.read_masks(self._bands, window=inside) > 0
-        # Unsigned numbers have none to spare for "no data": a dark lake may be 0 in one band. Only all bands tell.
-        valid &= np.asarray(masks.any(0) if self._unsigned else masks.all(0))
+        masks = self._masks(pixels, inside)
+        if masks:
+            # Unsigned numbers have none to spare for "no data": a dark lake may be 0 in one band. Only all bands tell.
+            valid &= np.any(masks, axis=0) if self._unsigned else np.all(masks, axis=0)
         for band in self._alpha:
             valid &= np.asarray(self._source.read(band, window=inside) > 0)
         return valid
 
+    def _masks(self, pixels: NDArray[Any], inside: Window) -> list[NDArray[np.bool_]]:
+        """Where each band has data; nothing if the file knows no pixel without."""
+        flags = [self._source.mask_flag_enums[band - 1] for band in self._bands]
+        if all(flag == [MaskFlags.all_valid] for flag in flags):
+            return []
+        if all(flag in ([MaskFlags.nodata], [MaskFlags.all_valid]) for flag in flags):
+            # the numbers are here already: GDAL would decode their blocks a second time to compare them
+            nodata = [self._source.nodatavals[band - 1] for band in self._bands]
+            return [_differs(band, value) for band, value in zip(pixels, nodata, strict=True)]
+        return [mask > 0 for mask in self._source.read_masks(self._bands, window=inside)]
+
     def close(self) -> None:
         """Let go of the file."""
         self._opened.close()
+
+
+def _differs(band: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
+    if nodata is None or (band.dtype.kind in "iu" and not nodata.is_integer()):
+        return np.ones(band.shape, np.bool_)
+    if band.dtype.kind in "iu":
+        limits = np.iinfo(band.dtype)
+        if not limits.min <= nodata <= limits.max:
+            return np.ones(band.shape, np.bool_)
+        return np.asarray(band != int(nodata))
+    return np.asarray(band != band.dtype.type(nodata))  # NaN is found by whoever looks for finite numbers
 
 
 def _alpha_bands(file: DatasetReader) -> tuple[int, ...]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rsfuse.errors import LegendMismatchError
 from rsfuse.legend import NODATA, Color, Legend
 
 _UNKNOWN = 256  # no code of a legend
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,15 @@ class LabelCoding:
 
     @classmethod
     def of(cls, legend: Legend) -> LabelCoding:
-        """Files that use the legend's own codes, colours or names."""
+        """Files that use the legend's own codes, colours or names.
+
+        A colour or a name that two classes share says nothing, and is not known.
+        """
+        codes = {**dict.fromkeys((*legend.unlabelled, NODATA), NODATA), **{code: code for code in legend.codes}}
         return cls(
-            codes={**{code: code for code in legend.codes}, **dict.fromkeys((*legend.unlabelled, NODATA), NODATA)},
-            colors={each.color: each.code for each in legend},
-            names={**{str(each.code): each.code for each in legend}, **{key(each.name): each.code for each in legend}},
+            codes=codes,
+            colors=_unshared((each.color, each.code) for each in legend),
+            names={**as_names(codes), **_unshared((key(each.name), each.code) for each in legend)},
         )
 
     def extended(
@@ -64,9 +71,14 @@ class LabelCoding:
         Returns:
             codes: (h, w), 255 where nobody said or the value is not known.
             unknown: each value without a code, as a person would write it, and how many pixels have it.
+
+        Raises:
+            ValueError: if there are neither one band nor three.
         """
+        if len(values) not in {1, 3}:
+            raise ValueError(f"labels have one band or three, not {len(values)}")
         if self.binarised_at is not None:
-            values = np.where(values >= self.binarised_at, 255, 0).astype(np.int64)
+            values = np.where(values >= self.binarised_at, np.uint8(255), np.uint8(0))
         numbers = _packed(values) if len(values) == 3 else values[0]
         table = self._color_table if len(values) == 3 else self._code_table
         found = _look_up(numbers, table)
@@ -80,9 +92,37 @@ class LabelCoding:
             found = np.where(strange, NODATA, found)
         return found.astype(np.uint8), unknown
 
+    def reads_colors(self, palette: Mapping[int, tuple[int, ...]]) -> bool:
+        """Whether a raster of one band means the colours of its colour table, and not its numbers.
+
+        It does where this coding knows colours, and of numbers none but those that mean "nobody said": programs that
+        save pictures with few colours number these as they come, in each file anew.
+
+        Args:
+            palette: number -> (red, green, blue) or (red, green, blue, alpha) of the file; empty if it has none.
+
+        Raises:
+            LegendMismatchError: if a number and its colour are both known and mean two classes.
+        """
+        if not palette or not self.colors:
+            return False
+        numbers = np.array([sorted(palette)], np.int64)
+        painted = np.array([palette[int(number)][:3] for number in numbers[0]], np.int64).T[:, None]
+        by_number, by_color = self.translate(numbers[None])[0], self.translate(painted)[0]
+        torn = (by_number != NODATA) & (by_color != NODATA) & (by_number != by_color)
+        if torn.any():
+            at = int(np.flatnonzero(torn[0])[0])
+            color = _told(int(_packed(painted)[0, at]), colored=True)
+            raise LegendMismatchError(
+                f"the number {numbers[0, at]} stands for class {by_number[0, at]}, but its colour in the colour table, "
+                f"{color}, for class {by_color[0, at]}",
+                hint="give a legend whose classes list only what is meant, as in from: [1] or from: ['#3c1098']",
+            )
+        return all(code == NODATA for code in self.codes.values())
+
     def code_of_name(self, name: object) -> int | None:
         """Code of a polygon's attribute, None where it is not known."""
-        number = int(name) if isinstance(name, float) and name.is_integer() else name
+        number = int(name) if isinstance(name, float | np.floating) and float(name).is_integer() else name
         return self.names.get(key(number))
 
     @cached_property
@@ -97,6 +137,17 @@ class LabelCoding:
 def key(name: object) -> str:
     """What counts of a name: neither capitals nor blanks around it."""
     return str(name).strip().casefold()
+
+
+def as_names(codes: Mapping[int, int]) -> dict[str, int]:
+    """Numbers as attributes of polygons, from what they mean in rasters."""
+    return {key(number): code for number, code in codes.items()}
+
+
+def _unshared(pairs: Iterable[tuple[_Value, int]]) -> dict[_Value, int]:
+    told = list(pairs)
+    count = Counter(value for value, _ in told)
+    return {value: code for value, code in told if count[value] == 1}
 
 
 def _packed(colors: NDArray[np.integer[Any]]) -> NDArray[np.int64]:

@@ -6,12 +6,13 @@ import json
 
 import numpy as np
 import pytest
+import rasterio
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rsfuse.errors import LegendMismatchError
 from rsfuse.legend import NODATA, LandClass, Legend, parse_color
-from rsfuse.legends import LEGENDS, legend_named
+from rsfuse.legends import CODINGS, LEGENDS, coding_named, legend_named
 
 WATER, TOWN = LandClass(7, "water", (0, 0, 255)), LandClass(3, "town", (255, 0, 16))
 
@@ -45,6 +46,54 @@ def test_every_shipped_legend_keeps_the_contract(name):
     assert not set(legend.codes) & set(legend.unlabelled)
     assert NODATA in legend.unlabelled
     assert legend == LEGENDS[name]
+
+
+@pytest.mark.parametrize("name", LEGENDS)
+def test_every_shipped_coding_speaks_of_its_own_legend_and_reaches_all_of_it(name):
+    coding, legend = coding_named(name), legend_named(name)
+    in_rasters = {*coding.codes.values(), *coding.colors.values()}
+    assert in_rasters - {NODATA} == set(legend.codes)
+    assert set(coding.names.values()) - {NODATA} == set(legend.codes)
+
+
+def test_no_coding_is_without_its_legend():
+    assert set(CODINGS) <= set(LEGENDS)
+    with pytest.raises(LegendMismatchError, match="'atlantis'"):
+        coding_named("atlantis")
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("whu-opt-sar", "204,102,0 255,0,0 255,255,0 0,0,255 85,167,0 0,255,255 153,102,153"),
+        ("whu-opt-sar-asanet", "255,195,128 255,0,0 159,129,183 0,0,255 0,255,0 255,255,0 255,255,255"),
+        ("ddhr", "255,0,0 0,0,255 255,255,0 255,0,255 0,255,0"),
+        ("ddhr-whfnet", "128,0,0 0,128,0 128,128,0 0,0,128 128,0,128"),
+        ("pie-rgb-sar", "128,128,128 235,51,36 255,253,85 66,236,245 56,168,0 168,112,0"),
+        ("deepglobe", "0,255,255 255,255,0 255,0,255 0,255,0 0,0,255 255,255,255"),
+        ("dubai", "60,16,152 132,41,246 110,193,228 254,221,58 226,169,41"),
+    ],
+)
+def test_published_palettes_are_as_published(name, published):
+    """In decimals, as the sources print them."""
+    assert [",".join(map(str, each.color)) for each in legend_named(name)] == published.split()
+
+
+def test_colours_of_unlabelled_dubai_are_known():
+    colors = np.array([[155, 155, 155], [0, 0, 0], [60, 16, 152], [1, 2, 3]], np.uint8).T[:, None]
+    codes, unknown = coding_named("dubai").translate(colors)
+    assert codes.tolist() == [[NODATA, NODATA, 0, NODATA]]
+    assert unknown == {"#010203": 1}
+
+
+def test_the_land_cover_of_real_terramesh_chips_is_in_its_legend(shared_data):
+    pixels = 0
+    for path in sorted((shared_data("terramesh_chips") / "LULC").glob("*.tif")):
+        with rasterio.open(path) as file:
+            codes = file.read(1)
+        legend_named("esri-lulc").check(codes, str(path))
+        pixels += codes.size
+    assert pixels == 5 * 224 * 224
 
 
 def test_indices_count_in_the_order_of_the_legend_not_of_the_codes():

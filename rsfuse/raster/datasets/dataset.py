@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -78,6 +80,19 @@ class Dataset:
             )
 
 
+def scene_of(name: str, files: Mapping[str, Path], *, split: Split | None = None, group: str = "") -> SceneFiles:
+    """A scene from the files of its layers ("optical", "sar", "labels").
+
+    Args:
+        name: as its files say it; what a name must not hold becomes "-".
+        files: layer to file.
+        split: as `SceneFiles.split`.
+        group: as `SceneFiles.group`.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", name)
+    return SceneFiles(plain, files["optical"], files.get("sar"), files.get("labels"), split, group)
+
+
 def pair_up(layers: dict[str, dict[str, Path]], root: Path) -> list[str]:
     """Names that every layer has a file for, in order.
 
@@ -104,8 +119,16 @@ def pair_up(layers: dict[str, dict[str, Path]], root: Path) -> list[str]:
     return names
 
 
+_BESIDE = (".aux.xml", ".tif.xml", ".ovr", ".tfw", ".jgw", ".pgw", "thumbs.db", "desktop.ini")
+"""What GDAL, Esri and Windows lay beside pictures."""
+
+
 def files_under(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
-    """Stem to file for what lies in a folder, hidden files aside.
+    """Stem to file for what lies in a folder; hidden files and those that programs lay beside pictures aside.
+
+    Args:
+        folder: not searched deeper.
+        patterns: like "*.tif"; capitals do not count.
 
     Raises:
         TileSetError: if the folder is missing, holds a file that no pattern fits, or two files of one stem.
@@ -114,9 +137,10 @@ def files_under(folder: Path, patterns: Sequence[str]) -> dict[str, Path]:
         raise TileSetError(f"there is no folder {folder}", hint="name the root folder of the data set")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name.endswith((".aux.xml", ".ovr")):
+        lower = path.name.lower()
+        if lower.startswith(".") or lower.endswith(_BESIDE):
             continue
-        if not any(path.match(pattern) for pattern in patterns) or path.stem in found:
+        if not any(fnmatchcase(lower, pattern.lower()) for pattern in patterns) or path.stem in found:
             why = f"it goes by the name of {found[path.stem].name}" if path.stem in found else f"not {patterns[0]}"
             raise TileSetError(f"{path} does not belong to this data set: {why}", hint="move it away")
         found[path.stem] = path

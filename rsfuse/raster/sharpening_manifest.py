@@ -1,0 +1,162 @@
+"""The manifest of a set of patches for sharpening: a table of patches, and the files that they lie in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+import rsfuse
+from rsfuse.errors import TileSetError
+from rsfuse.raster.datasets.pancollection import RATIO, PanCollection, Split
+from rsfuse.raster.manifest import TILES
+from rsfuse.raster.patch_values import SharpeningStatistics
+from rsfuse.raster.table import read_table, write_table
+
+AGAIN = "write the set again: rsfuse tile --dataset pancollection ROOT --out {folder} --overwrite"
+"""What to do about a set that is no longer good for anything, for hints."""
+
+_FIELDS = {
+    "name": "string",
+    "split": "string",
+    "file": "string",
+    "index": "integer",
+    "height": "integer",
+    "width": "integer",
+}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SharpeningEntry(_Model):
+    """One patch.
+
+    Args:
+        name: unique in its set.
+        split: what it may be used for; a patch of "full" has no reference.
+        file: name of the HDF5 file.
+        index: its place there, from 0.
+        height: rows of its panchromatic image.
+        width: columns likewise.
+    """
+
+    name: str
+    split: Split
+    file: str
+    index: int
+    height: int
+    width: int
+
+
+class SourceFile(_Model):
+    """An HDF5 file: its absolute path, and its size in bytes when the set was written."""
+
+    path: str
+    bytes: int
+
+
+class SharpeningHeader(_Model):
+    """All there is to know about a set besides its patches.
+
+    Args:
+        kind: tells it from sets of tiles.
+        version: of this format.
+        software: what wrote it.
+        dataset: where the patches come from.
+        sensor: its code, as "gf2".
+        bands: names of the multispectral bands, in order.
+        ratio: panchromatic pixels along the side of a multispectral one.
+        maximum: the sensor's largest digital number, by which a network's input is divided.
+        split: one sentence on how the splits were made.
+        statistics: of the training patches, in digital numbers; None where there are none.
+        files: by their names.
+        notes: what a user should know before trusting it.
+    """
+
+    kind: Literal["sharpening"] = "sharpening"
+    version: Literal[1] = 1
+    software: str
+    dataset: Literal["pancollection"] = "pancollection"
+    sensor: str
+    bands: tuple[str, ...]
+    ratio: int
+    maximum: int
+    split: str
+    statistics: SharpeningStatistics | None
+    files: dict[str, SourceFile]
+    notes: tuple[str, ...]
+
+
+def plan_patches(collection: PanCollection) -> tuple[SharpeningHeader, list[SharpeningEntry]]:
+    """Header and patches of a collection; the statistics are still None."""
+    sensor = collection.sensor
+    header = SharpeningHeader(
+        software=f"rsfuse {rsfuse.__version__}",
+        sensor=sensor.code,
+        bands=sensor.bands,
+        ratio=RATIO,
+        maximum=sensor.maximum,
+        split="as PanCollection's own files are named: train, valid, test, and test at full resolution",
+        statistics=None,
+        files={file.path.name: SourceFile(path=str(file.path), bytes=file.bytes) for file in collection.files},
+        notes=collection.notes,
+    )
+    entries = [
+        SharpeningEntry(
+            name=f"{file.path.stem}_{index:05d}",
+            split=file.split,
+            file=file.path.name,
+            index=index,
+            height=file.size[0],
+            width=file.size[1],
+        )
+        for file in collection.files
+        for index in range(file.patches)
+    ]
+    return header, entries
+
+
+def write_sharpening_manifest(folder: Path, header: SharpeningHeader, entries: Sequence[SharpeningEntry]) -> None:
+    """Write tiles.json into a folder that is there.
+
+    Raises:
+        OutputError: if the disk is full.
+    """
+    write_table(folder / TILES, header.model_dump(), [entry.model_dump() for entry in entries], _FIELDS)
+
+
+def read_sharpening_manifest(folder: Path) -> tuple[SharpeningHeader, tuple[SharpeningEntry, ...]]:
+    """Header and patches of a set.
+
+    Raises:
+        TileSetError: if there is none, it is damaged, or of another kind.
+    """
+    path = folder / TILES
+    if not path.is_file():
+        raise TileSetError(f"{folder} is not a tile set: it has no {TILES}", hint=AGAIN.format(folder=folder))
+    header, records = read_table(path)
+    if header.get("kind") != "sharpening":
+        raise TileSetError(
+            f"{path} is of {header.get('kind', 'another kind')}, not of patches for sharpening",
+            hint="name a folder that rsfuse tile --dataset pancollection wrote",
+        )
+    try:
+        read = (
+            SharpeningHeader.model_validate(header),
+            TypeAdapter(tuple[SharpeningEntry, ...]).validate_python(records),
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise TileSetError(f"{path}: {where}: {first['msg']}", hint=AGAIN.format(folder=folder)) from error
+    strange = {entry.file for entry in read[1]} - read[0].files.keys()
+    if strange:
+        raise TileSetError(
+            f"{path} has patches of {', '.join(sorted(strange))}, and does not say where that lies",
+            hint=AGAIN.format(folder=folder),
+        )
+    return read

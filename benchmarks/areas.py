@@ -16,9 +16,13 @@ import rasterio
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
+from rsfuse.geometry.split import Split
 from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.scene import Bands, Scene
+from rsfuse.raster.crop import Crop
+from rsfuse.raster.own_scenes import own_dataset
+from rsfuse.raster.scene import Bands
+from rsfuse.raster.tile_plan import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -63,14 +67,19 @@ RIVERSIDE = Area(
 AREAS = (PORTO_ALEGRE, RIVERSIDE)
 
 
-def cut(area: Area, folder: Path) -> Path:
-    """Training tiles of an area, its last column of tiles for validation, under `folder`; cut once."""
-    target = folder / area.name
-    if not (target / "tiles.json").is_file():
-        settings = TileSettings(size=TILE, window=area.train, val=0.15, overwrite=True)
-        with Scene(area.optical, area.sar, bands=area.bands) as scene:
-            tile(scene, area.labels, LEGEND, target, settings)
-    return target
+def cut(area: Area, folder: Path) -> list[Path]:
+    """Tiles of an area under `folder`, cut once: training tiles, and its last column of tiles for validation."""
+    left, top, width, height = (int(side) for side in area.train.flatten())
+    parts: dict[Split, tuple[int, int, int, int]] = {
+        "train": (left, top, width - TILE, height),
+        "val": (left + width - TILE, top, TILE, height),
+    }
+    dataset = own_dataset([area.optical], [area.sar], [area.labels], LEGEND)
+    for split, pixels in parts.items():
+        rule = SplitRule(by="none", everything=split)
+        settings = TileSettings(size=TILE, crop=Crop(pixels=pixels), bands=area.bands, rule=rule)
+        tile(dataset, folder / f"{area.name}-{split}", settings)  # again: what is there already stays
+    return [folder / f"{area.name}-{split}" for split in parts]
 
 
 def test_labels(folder: Path) -> dict[str, Path]:

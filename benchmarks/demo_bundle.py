@@ -16,7 +16,9 @@ from rsfuse.learn.fit import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipe import load_recipe
 from rsfuse.legends import LEGENDS
+from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Scene
+from rsfuse.raster.tile_plan import SplitRule
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.evaluate import evaluate_map
 from rsfuse.tasks.predict import PredictSettings, predict
@@ -33,9 +35,9 @@ def cut(seed: int, folder: Path) -> Path:
     if not (target / "tiles.json").is_file():
         scene = SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=0.3 * (seed % 2))
         paths = write_scene(scene, folder / f"scene-{seed}", overwrite=True)
-        with Scene(paths.optical, paths.sar) as opened:
-            settings = TileSettings(size=512, val=0.34 if seed == SEEDS[-1] else 0.0, overwrite=True)
-            tile(opened, paths.truth, LEGENDS["whu-opt-sar"], target, settings)
+        dataset = own_dataset([paths.optical], [paths.sar], [paths.truth], LEGENDS["whu-opt-sar"])
+        rule = SplitRule(by="none", everything="val" if seed == SEEDS[-1] else "train")
+        tile(dataset, target, TileSettings(size=512, rule=rule, overwrite=True))
     return target
 
 

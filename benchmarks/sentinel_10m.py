@@ -33,7 +33,8 @@ def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) ->
     areas = TRAINED_ON[trained_on]
     recipe = load_recipe(RECIPE, [*settings, f"inputs.sensors={sensors}", f"training.seed={seed}"])
     if not (folder / name / MANIFEST).is_file():
-        train(recipe, [cut(area, folder / "tiles") for area in areas], folder / name, FitMeans(), overwrite=True)
+        tiles = [each for area in areas for each in cut(area, folder / "tiles")]
+        train(recipe, tiles, folder / name, FitMeans(), overwrite=True)
     predictor = Predictor(Bundle.open(folder / name))
     scores: dict[str, object] = {"validation_miou": predictor.bundle.manifest.scores["miou"]}
     maps = {area.name: mapped(area, predictor, folder / name) for area in AREAS}

@@ -79,6 +79,8 @@ class LabelCoding:
             raise ValueError(f"labels have one band or three, not {len(values)}")
         if self.binarised_at is not None:
             values = np.where(values >= self.binarised_at, np.uint8(255), np.uint8(0))
+        if len(values) == 1 and values.dtype == np.uint8:
+            return self._translate_bytes(values[0].astype(np.uint8, copy=False))
         numbers = _packed(values) if len(values) == 3 else values[0]
         table = self._color_table if len(values) == 3 else self._code_table
         found = _look_up(numbers, table)
@@ -91,6 +93,17 @@ class LabelCoding:
             }
             found = np.where(strange, NODATA, found)
         return found.astype(np.uint8), unknown
+
+    def _translate_bytes(self, numbers: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, int]]:
+        """The same for what nearly all label files are: a histogram tells all, and often there is nothing to change."""
+        table = _look_up(np.arange(256), self._code_table)
+        counts = np.bincount(numbers.ravel(), minlength=256)
+        there = np.flatnonzero(counts)
+        unknown = {str(value): int(counts[value]) for value in there if table[value] == _UNKNOWN}
+        if (table[there] == there).all():
+            return numbers, unknown
+        coded: NDArray[np.uint8] = np.where(table == _UNKNOWN, NODATA, table).astype(np.uint8)[numbers]
+        return coded, unknown
 
     def reads_colors(self, palette: Mapping[int, tuple[int, ...]]) -> bool:
         """Whether a raster of one band means the colours of its colour table, and not its numbers.
@@ -165,12 +178,6 @@ def _look_up(
     numbers: NDArray[np.integer[Any]], table: tuple[NDArray[np.int64], NDArray[np.uint16]]
 ) -> NDArray[np.uint16]:
     known, codes = table
-    if numbers.dtype == np.uint8:  # by far the most frequent case, and a table of 256 is far faster than a search
-        direct = np.full(256, _UNKNOWN, np.uint16)
-        fits = (known >= 0) & (known < 256)
-        direct[known[fits]] = codes[fits]
-        coded: NDArray[np.uint16] = direct[numbers]
-        return coded
     if len(known) == 0:
         return np.full(numbers.shape, _UNKNOWN, np.uint16)
     places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)

@@ -111,7 +111,7 @@ def _save(recipe: Recipe, tiles: FitTiles, kept: dict[str, Any], folder: Path) -
         legend=tiles.legend.to_dict(),
         patch=PatchSize(size=recipe.training.crop, halo=recipe.training.halo),
         gsd_m=round(sum(each.gsd_m for each in manifests) / len(manifests), 3),
-        trained_on=tuple(each.source.optical for each in manifests),
+        trained_on=tuple(name for each in manifests for name in each.told_scenes),
         scores={name: round(float(value), 4) for name, value in kept["scores"].items()},
     )
     weights = {name.removeprefix("network."): value for name, value in kept["state_dict"].items() if "network." in name}

@@ -58,14 +58,14 @@ def sources(
     for tiles in tile_sets:
         check_bands(recipe, tiles)
     found = [
-        Source(tiles, tile, Scaler(recipe.inputs, statistics or tiles.manifest.statistics))
+        Source(tiles, tile, Scaler(recipe.inputs, statistics or tiles.statistics_of(tile)))
         for tiles in tile_sets
         for tile in tiles.select(split)
     ]
     if not found:
         raise TileSetError(
             f"none of {', '.join(str(each.folder) for each in tile_sets)} has tiles for {split!r}",
-            hint="cut tiles for it: rsfuse tile ... --val 0.2",
+            hint="cut tiles for it: rsfuse tile ... --val 0.15",
         )
     return found
 
@@ -186,8 +186,9 @@ def to_example(sample: LabelledSample, scaler: Scaler, legend: Legend) -> Exampl
 
 
 def class_pixels(origins: Sequence[Source], legend: Legend) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
-    """Labelled pixels of each tile and class, (tiles, K)."""
-    return np.array([[each.tile.classes.get(code, 0) for code in legend.codes] for each in origins], np.int64)
+    """Labelled pixels of each tile and class, (tiles, K); counted now where nobody has."""
+    counts = [each.tiles.count(each.tile) for each in origins]
+    return np.array([[count.get(code, 0) for code in legend.codes] for count in counts], np.int64)
 
 
 def _resize(image: Tensor, side: int, mode: str) -> Tensor:

@@ -6,6 +6,9 @@ import math
 from pathlib import Path
 
 import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.warp import transform
 from shapely import Polygon, box, make_valid
 
@@ -13,8 +16,10 @@ from rsfuse.errors import GridMismatchError
 from rsfuse.geometry.grid import Grid, ground_distance_m
 from rsfuse.raster.opening import GDAL_ERRORS
 
-_POINTS_PER_EDGE = 21  # a straight edge bends in another projection; GDAL, too, looks at 21 points
+_POINTS_PER_EDGE = 20  # a straight edge bends in another projection; GDAL, too, looks at 21 points with both ends
 _LONLAT = "EPSG:4326"
+Points = NDArray[np.float64]
+"""(..., 2) columns and rows, or x and y."""
 
 
 def gsd_m(grid: Grid) -> float:
@@ -45,21 +50,66 @@ def coarseness(grid: Grid, raster: Grid) -> tuple[float, float]:
     return math.hypot(across[0], down[0]), math.hypot(across[1], down[1])
 
 
+def around(points: int) -> Points:
+    """Points around the unit square, so many on each of its four sides, in order."""
+    along = np.arange(points) / points
+    zero, one = np.zeros_like(along), np.ones_like(along)
+    return np.stack([np.concatenate([along, one, 1 - along, zero]), np.concatenate([zero, along, one, 1 - along])], -1)
+
+
+def outline(grid: Grid) -> Points:
+    """Points around the edge of a raster, columns and rows."""
+    return around(_POINTS_PER_EDGE) * (grid.width, grid.height)
+
+
+def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float] | None:
+    """West, south, east, north of a raster with a CRS, a little wide; or the whole world where it cannot be told.
+
+    None where not a point of its edge has a longitude and latitude, as in a local CRS.
+    """
+    places = _transformed(_applied(grid.transform, outline(grid)), grid.crs, CRS.from_epsg(4326))
+    known = np.isfinite(places).all(1)
+    if not known.any():
+        return None
+    (west, south), (east, north) = places[known].min(0), places[known].max(0)
+    # some of it is off the map, or it lies round a pole or across the 180th meridian
+    if not known.all() or east - west > 180 or west < -180 or east > 180:
+        return -180.0, -90.0, 180.0, 90.0
+    wide, high = (east - west) / 100, (north - south) / 100  # edges bend between the points
+    return float(west - wide), float(south - high), float(east + wide), float(north + high)
+
+
+def carried(points: Points, grid: Grid, other: Grid) -> Points:
+    """Where points of one grid lie in another. Both have a CRS.
+
+    Args:
+        points: (..., n, 2) columns and rows of the grid; n of them make a line.
+        grid: see there.
+        other: likewise.
+
+    Returns:
+        (..., n, 2) columns and rows of the other grid, NaN where its CRS is not valid.
+    """
+    if grid.crs == other.crs:
+        return _applied(~other.transform * grid.transform, points)
+    flat = _applied(grid.transform, points).reshape(-1, 2)
+    there = _transformed(flat, grid.crs, other.crs).reshape(points.shape)
+    if other.crs is not None and other.crs.is_geographic:
+        there[..., 0] = _unwrapped(there[..., 0], other.centre[0])
+    return _applied(~other.transform, there)
+
+
 def overlap(raster: Grid, grid: Grid) -> float:
     """Share of a grid's area, 0 to 1, that the outline of a raster covers. Both have a CRS."""
-    outline = _outline(raster)
-    try:
-        xs, ys = transform(raster.crs, grid.crs, outline[:, 0], outline[:, 1])
-    except GDAL_ERRORS:
-        return 0.0
-    a, b, c, d, e, f = (~grid.transform)[:6]
-    x, y = np.array(xs), np.array(ys)
-    points = np.stack([a * x + b * y + c, d * x + e * y + f], 1)  # columns and rows of the grid
-    points = points[np.isfinite(points).all(1)]
-    if len(points) < 4:  # the CRS of the grid is not valid over there
-        return 0.0
-    covered = make_valid(Polygon(points)).intersection(box(0, 0, grid.width, grid.height))
+    covered = outlined(raster, grid).intersection(box(0, 0, grid.width, grid.height))
     return min(float(covered.area) / (grid.width * grid.height), 1.0)
+
+
+def outlined(raster: Grid, grid: Grid) -> Polygon:
+    """The outline of a raster in columns and rows of a grid, empty where the CRS of the grid is not valid."""
+    points = carried(outline(raster), raster, grid)
+    points = points[np.isfinite(points).all(1)]
+    return make_valid(Polygon(points)) if len(points) >= 4 else Polygon()
 
 
 def check_overlap(path: Path, raster: Grid, grid: Grid, *, has_gcps: bool) -> None:
@@ -104,14 +154,28 @@ def _unknown_place(path: Path, raster: Grid, grid: Grid, has_gcps: bool) -> Grid
     )
 
 
-def _outline(grid: Grid) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Points (n, 2) around the edge in units of the CRS."""
-    along = np.linspace(0, 1, _POINTS_PER_EDGE)[:-1]
-    zero, one = np.zeros_like(along), np.ones_like(along)
-    columns = np.concatenate([along, one, 1 - along, zero]) * grid.width
-    rows = np.concatenate([zero, along, one, 1 - along]) * grid.height
-    a, b, c, d, e, f = grid.transform[:6]
-    return np.stack([a * columns + b * rows + c, d * columns + e * rows + f], 1)
+def _applied(affine: Affine, points: Points) -> Points:
+    a, b, c, d, e, f = affine[:6]
+    x, y = points[..., 0], points[..., 1]
+    return np.stack([a * x + b * y + c, d * x + e * y + f], -1)
+
+
+def _transformed(points: Points, crs: CRS, other: CRS) -> Points:
+    """Points (n, 2) from one CRS to another, NaN where the other is not valid."""
+    try:
+        there = np.stack(transform(crs, other, *points.T), 1)
+    except GDAL_ERRORS:  # one bad point spoils all: find it
+        if len(points) == 1:
+            return np.full((1, 2), np.nan)
+        return np.concatenate([_transformed(half, crs, other) for half in np.array_split(points, 2)])
+    return np.where(np.isfinite(there), there, np.nan)
+
+
+def _unwrapped(longitudes: NDArray[np.float64], centre: float) -> NDArray[np.float64]:
+    """Degrees (..., n) of lines that do not jump where they cross the 180th meridian, on the same lap as the centre."""
+    steady = np.unwrap(longitudes, period=360)
+    steady += 360 * np.round((centre - steady.mean(-1, keepdims=True)) / 360)
+    return np.where(np.isfinite(steady), steady, longitudes)  # a line with an unknown point stays as it is
 
 
 def _name(grid: Grid) -> str:
@@ -120,9 +184,8 @@ def _name(grid: Grid) -> str:
 
 def _told(grid: Grid) -> str:
     """Bounds in longitude and latitude, in words."""
-    outline = _outline(grid)
     try:
-        lons, lats = transform(grid.crs, _LONLAT, outline[:, 0], outline[:, 1])
+        lons, lats = transform(grid.crs, _LONLAT, *_applied(grid.transform, outline(grid)).T)
     except GDAL_ERRORS:
         return f"{tuple(grid.bounds)} in {_name(grid)}"
     return f"lon {min(lons):.4f} to {max(lons):.4f}, lat {min(lats):.4f} to {max(lats):.4f}"

@@ -6,6 +6,7 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,12 @@ class Sample:
         optical: (C, h, w), 0 where the optical raster has no data.
         sar: (S, h, w), 0 where the SAR raster has no data; S is 0 where the scene has no SAR.
         valid: (h, w), true where every sensor that is there has data.
+
+    The numbers are float32, but for a sample that was read as it is stored.
     """
 
-    optical: NDArray[np.float32]
-    sar: NDArray[np.float32]
+    optical: NDArray[Any]
+    sar: NDArray[Any]
     valid: NDArray[np.bool_]
 
     def crop(self, window: Window) -> Sample:
@@ -92,6 +95,16 @@ class Scene(Closing):
         return self._optical.dtypes[0], self._sar.dtypes[0] if self._sar else None
 
     @property
+    def units(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Units of the optical and the SAR bands as the files give them; "" where they say nothing."""
+        return self._optical.units, self._sar.units if self._sar else ()
+
+    @property
+    def block(self) -> tuple[int, int]:
+        """Rows and columns of the blocks in which the optical raster is stored."""
+        return self._optical.block
+
+    @property
     def overlap(self) -> float:
         """Share of the optical's area, 0 to 1, that the outline of the SAR covers; 1 without SAR."""
         return self._sar.overlap if self._sar else 1.0
@@ -108,6 +121,18 @@ class Scene(Closing):
         if self._sar is None:
             return Sample(optical, np.zeros((0, *valid.shape), np.float32), valid)
         sar, sar_valid = self._sar.read(window)
+        return Sample(optical, sar, valid & sar_valid)
+
+    def read_stored(self, window: Window) -> Sample:
+        """Like `read`, in the types of the files: nothing is lost or made up where both lie on one grid.
+
+        Raises:
+            SceneError: if a file is truncated or damaged.
+        """
+        optical, valid = self._optical.read_stored(window)
+        if self._sar is None:
+            return Sample(optical, np.zeros((0, *valid.shape), np.float32), valid)
+        sar, sar_valid = self._sar.read_stored(window)
         return Sample(optical, sar, valid & sar_valid)
 
     def statistics(self) -> SceneStatistics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ class BandStatistics(BaseModel):
         mean: arithmetic mean.
         std: standard deviation.
         percentiles: value below which 1, 2, 50, 98, 99 percent of the sample lie.
+        unit: of the values, "DN" or "dB" for example; empty where nobody knows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,9 +35,10 @@ class BandStatistics(BaseModel):
     mean: float
     std: float
     percentiles: dict[int, float]
+    unit: str = ""
 
     @classmethod
-    def of(cls, name: str, dtype: str, values: NDArray[np.float32]) -> BandStatistics:
+    def of(cls, name: str, dtype: str, values: NDArray[Any], unit: str = "") -> BandStatistics:
         """Statistics of a sample of valid values (n,), of which there must be one at least."""
         return cls(
             name=name,
@@ -45,6 +48,7 @@ class BandStatistics(BaseModel):
             mean=float(values.mean(dtype=np.float64)),
             std=float(values.std(dtype=np.float64)),
             percentiles=dict(zip(PERCENTILES, np.percentile(values, PERCENTILES).tolist(), strict=True)),
+            unit=unit,
         )
 
 
@@ -84,4 +88,25 @@ def _merge_band(bands: Sequence[BandStatistics]) -> BandStatistics:
         mean=mean,
         std=float(np.sqrt(spread)),
         percentiles={at: float(np.mean([band.percentiles[at] for band in bands])) for at in PERCENTILES},
+        unit=bands[0].unit,
     )
+
+
+def sar_unit(declared: str, dtype: str, median: float) -> str:
+    """What the values of a SAR band are, as a manifest states it.
+
+    Args:
+        declared: what the file says; it is believed.
+        dtype: of the file.
+        median: of its valid values.
+    """
+    if declared:
+        return declared
+    if np.issubdtype(dtype, np.integer):
+        return "DN"
+    return "dB" if median < 0 else "linear"  # power and amplitude are never below 0
+
+
+def optical_unit(declared: str, dtype: str) -> str:
+    """What the values of an optical band are, as a manifest states it; "" for floats of which the file says nothing."""
+    return declared or ("DN" if np.issubdtype(dtype, np.integer) else "")

@@ -127,17 +127,16 @@ def evaluate_bundle(
             f"bundle {bundle.name} maps {bundle.legend}",
             hint=f"cut {split} tiles with the bundle's legend: rsfuse tile --split {split}",
         )
-    scaler = Scaler(bundle.manifest.inputs, bundle.manifest.statistics or tiles.manifest.statistics)
-    samples = list(_tile_confusions(predictor, tiles, split, scaler, progress))
+    samples = list(_tile_confusions(predictor, tiles, split, progress))
     size = tiles.manifest.size
     return _report(tiles.legend, samples, f"one tile of {size} x {size} px")
 
 
-def _tile_confusions(
-    predictor: Predictor, tiles: TileSet, split: str, scaler: Scaler, progress: Progress
-) -> Iterator[Confusion]:
-    chosen, legend, patch = tiles.select(split), tiles.legend, predictor.bundle.manifest.patch
+def _tile_confusions(predictor: Predictor, tiles: TileSet, split: str, progress: Progress) -> Iterator[Confusion]:
+    bundle, chosen, legend = predictor.bundle.manifest, tiles.select(split), tiles.legend
+    patch = bundle.patch
     for done, entry in enumerate(chosen, 1):
+        scaler = Scaler(bundle.inputs, bundle.statistics or tiles.statistics_of(entry))
         labelled = tiles.read(entry)
         height, width = labelled.labels.shape
         # patches as in prediction: spectra, and so scores, depend on the size of what the network sees

@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.windows import Window
 
+from rsfuse.geometry.split import Shares
 from rsfuse.learn.recipe import Recipe, load_recipe
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.scene import Scene
+from rsfuse.raster.crop import Crop
+from rsfuse.raster.datasets.dataset import Dataset
+from rsfuse.raster.own_scenes import own_dataset
+from rsfuse.raster.tile_plan import SplitRule
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
 
 SIDE, TILE = 256, 64
+A_QUARTER = SplitRule(by="random", shares=Shares(0.25))  # 12 tiles train, 4 validate: too few for blocks
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 4_000_000)
 
 
@@ -42,12 +46,17 @@ def labelled_scene(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     }
 
 
+def as_dataset(files: dict[str, Path]) -> Dataset:
+    """One scene of the legend "sentinel-5"; without "sar" it has none."""
+    sar = [files["sar"]] if "sar" in files else []
+    return own_dataset([files["optical"]], sar, [files["labels"]], LEGENDS["sentinel-5"])
+
+
 @pytest.fixture(scope="session")
 def tiles(labelled_scene: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> TileSet:
     """12 training tiles and 4 for validation, 64 px each."""
     folder = tmp_path_factory.mktemp("cut") / "tiles"
-    with Scene(labelled_scene["optical"], labelled_scene["sar"]) as scene:
-        tile(scene, labelled_scene["labels"], LEGENDS["sentinel-5"], folder, TileSettings(size=TILE, val=0.25))
+    tile(as_dataset(labelled_scene), folder, TileSettings(size=TILE, rule=A_QUARTER))
     return TileSet(folder)
 
 
@@ -67,7 +76,7 @@ def rare_tiles(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
     labels = np.full((1, SIDE, SIDE), 2, np.uint8)
     labels[0, :12, :12] = 0
     paths = write(folder / "optical.tif", optical), write(folder / "sar.tif", optical[:1])
-    with Scene(*paths) as scene:
-        settings = TileSettings(size=TILE, window=Window(0, 0, 192, SIDE))
-        tile(scene, write(folder / "labels.tif", labels), LEGENDS["sentinel-5"], folder / "tiles", settings)
+    settings = TileSettings(size=TILE, crop=Crop(pixels=(0, 0, 192, SIDE)), rule=SplitRule(by="none"))
+    files = {"optical": paths[0], "sar": paths[1], "labels": write(folder / "labels.tif", labels)}
+    tile(as_dataset(files), folder / "tiles", settings)
     return TileSet(folder / "tiles")

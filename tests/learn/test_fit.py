@@ -7,10 +7,12 @@ import torch
 
 from rsfuse.errors import BundleError, RecipeError, TileSetError
 from rsfuse.learn.bundle import Bundle, build_network
+from rsfuse.geometry.split import Shares
 from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation, load_recipe
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.scene import Scene
+from rsfuse.raster.own_scenes import own_dataset
+from rsfuse.raster.tile_plan import SplitRule
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
 
@@ -61,7 +63,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(fitted, re
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(recipe, tiles, tmp_path, monkeypatch):
     whole = fit(recipe, [tiles], tmp_path / "whole", CPU)
 
-    from rsfuse.learn.fit import Fitting
+    from rsfuse.geometry.split import Shares
+from rsfuse.learn.fit import Fitting
 
     step = Fitting.training_step
 
@@ -92,7 +95,8 @@ def test_a_device_that_is_not_there_is_told(recipe, tiles, tmp_path):
 
 
 def test_control_c_is_passed_on(recipe, tiles, tmp_path, monkeypatch):
-    from rsfuse.learn.fit import Fitting
+    from rsfuse.geometry.split import Shares
+from rsfuse.learn.fit import Fitting
 
     def interrupt(*_):
         raise KeyboardInterrupt
@@ -176,9 +180,9 @@ def test_every_network_is_fitted_and_comes_back_from_its_bundle(name, options, l
 
 
 def test_a_network_that_takes_optical_alone_is_fitted_to_a_scene_without_sar(recipe, labelled_scene, tmp_path):
-    settings = TileSettings(size=64, val=0.25)
-    with Scene(labelled_scene["optical"]) as scene:
-        tile(scene, labelled_scene["labels"], LEGENDS["sentinel-5"], tmp_path / "tiles", settings)
+    settings = TileSettings(size=64, rule=SplitRule(by="random", shares=Shares(0.25)))
+    dataset = own_dataset([labelled_scene["optical"]], [], [labelled_scene["labels"]], LEGENDS["sentinel-5"])
+    tile(dataset, tmp_path / "tiles", settings)
     penalties = {"penalties": {"alignment": 0.1, "gradient_balance": 0.1}}
     alone = of_network(recipe, "f2net", penalties, **STATE_SPACE, **VISION)
     alone = alone.model_copy(update={"inputs": alone.inputs.model_copy(update={"sar": ()})})

@@ -1,0 +1,51 @@
+"""Crop: the part of a scene that a user asks for, before anybody knows where the scene lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rasterio.windows import Window
+
+from rsfuse.errors import TileSetError
+from rsfuse.geometry.grid import Grid
+from rsfuse.raster.area import Area, Bounds, crop
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Part of every scene; all of it where nothing is given, and no two of these together.
+
+    Args:
+        pixels: first column, first row, width, height.
+        bounds: left, bottom, right, top in units of the scene's CRS.
+        polygons: file of polygons; outside of them nothing is labelled.
+    """
+
+    pixels: tuple[int, int, int, int] | None = None
+    bounds: Bounds | None = None
+    polygons: Path | None = None
+
+    @property
+    def told(self) -> Any:
+        """As plain data; None for all of it."""
+        return str(self.polygons) if self.polygons else list(self.pixels or self.bounds or ()) or None
+
+    def area(self, grid: Grid) -> Area:
+        """The part of one scene.
+
+        Raises:
+            TileSetError: if the pixels reach beyond the scene.
+            GridMismatchError: if nothing of the scene is inside, or nobody knows where it lies.
+        """
+        if self.pixels is None:
+            return crop(grid, bounds=self.bounds, polygons=self.polygons)
+        left, top, width, height = self.pixels
+        if min(left, top) < 0 or left + width > grid.width or top + height > grid.height:
+            raise TileSetError(
+                f"window (column {left}, row {top}, {width} x {height} px) reaches beyond the scene "
+                f"of {grid.width} x {grid.height} px",
+                hint="give --window COLUMN ROW WIDTH HEIGHT inside the scene",
+            )
+        return Area(Window(*self.pixels))

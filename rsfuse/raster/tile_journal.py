@@ -1,0 +1,127 @@
+"""The journal of a tile set in the making: what was asked for, and which units are done.
+
+It lies in the folder of the tiles. A run that was stopped at any moment is gone on with by asking for the same again;
+who asks for something else is told what differs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rsfuse.errors import OutputError, TileSetError
+from rsfuse.raster.disk import writing
+from rsfuse.raster.manifest import LAYERS, TILES, Manifest, read_manifest
+
+JOURNAL = ".journal"
+"""Folder beside the tiles, gone when they are complete."""
+
+_ASKED = "asked.json"
+
+
+class TileJournal:
+    """What is known in a folder of an earlier run.
+
+    Args:
+        folder: of the tiles.
+        asked: options and scenes of this run, as plain data.
+    """
+
+    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
+        self.folder, self.records = folder, folder / JOURNAL
+        self._asked = json.loads(json.dumps(asked))
+
+    def finished(self, *, overwrite: bool) -> Manifest | None:
+        """The manifest of an earlier run that asked for the same and came to its end.
+
+        Args:
+            overwrite: whether what is there may go.
+
+        Raises:
+            TileSetError: if an earlier run asked for something else.
+            OutputError: if the folder holds anything that no run left.
+        """
+        if overwrite:
+            self._clear()
+        if self.folder.is_file():
+            raise OutputError(f"{self.folder} is a file", hint="choose another --out")
+        if (self.folder / TILES).is_file():
+            manifest = read_manifest(self.folder)
+            self._compare(asked_of(manifest))
+            return manifest
+        if (self.records / _ASKED).is_file():
+            self._compare(json.loads((self.records / _ASKED).read_text(encoding="utf-8")))
+        elif self.folder.is_dir() and any(self.folder.iterdir()):
+            raise OutputError(
+                f"{self.folder} is not empty, and holds no tiles of an earlier run",
+                hint="choose another --out, or add --overwrite to put a tile set beside what is there",
+            )
+        return None
+
+    @property
+    def begun(self) -> bool:
+        """Whether an earlier run has begun to cut: it has checked everything before."""
+        return (self.records / _ASKED).is_file()
+
+    def begin(self, layers: Sequence[str]) -> None:
+        """Make the folders, and write down what was asked for.
+
+        Raises:
+            OutputError: if the folder cannot be made.
+        """
+        with writing(self.folder):
+            for name in (JOURNAL, *layers):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            part = self.records / f"{_ASKED}.part"
+            part.write_text(json.dumps(self._asked, indent=1), encoding="utf-8")
+            part.replace(self.records / _ASKED)
+
+    def end(self) -> None:
+        """Forget how it was made; the manifest is there now."""
+        shutil.rmtree(self.records, ignore_errors=True)
+
+    def _clear(self) -> None:
+        """Remove what a tile set consists of, the manifest first, and nothing that anybody else has put there."""
+        (self.folder / TILES).unlink(missing_ok=True)
+        shutil.rmtree(self.records, ignore_errors=True)
+        for layer in LAYERS:
+            for tile in (self.folder / layer).glob("*.tif"):
+                tile.unlink()
+
+    def _compare(self, before: Mapping[str, Any]) -> None:
+        """Refuse to go on with something else.
+
+        Raises:
+            TileSetError: naming what differs.
+        """
+        differs = [key for key in self._asked if before.get(key) != self._asked[key]]
+        if not differs:
+            return
+        key = differs[0]
+        was, now = _first_difference(before.get(key), self._asked[key])
+        raise TileSetError(
+            f"{self.folder} was begun with other options: {key.replace('_', '-')} was {was}, now it is {now}"
+            + (f" (and {len(differs) - 1} more: {', '.join(differs[1:])})" if len(differs) > 1 else ""),
+            hint="ask for the same to go on, choose another --out, or add --overwrite to begin anew",
+        )
+
+
+def asked_of(manifest: Manifest) -> dict[str, Any]:
+    """What was asked for when a finished set was made."""
+    return {**manifest.options, "legend": manifest.legend, "scenes": scenes_asked(manifest.scenes)}
+
+
+def scenes_asked(scenes: Sequence[Any]) -> list[str]:
+    """Scenes as they are compared: by their names and the sizes of their files."""
+    return [f"{scene.name} ({scene.bytes} bytes)" for scene in scenes]
+
+
+def _first_difference(was: Any, now: Any) -> tuple[Any, Any]:
+    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
+        return next(pair for pair in zip(was, now, strict=True) if pair[0] != pair[1])
+    if isinstance(was, list) and isinstance(now, list):
+        return f"{len(was)} of them", f"{len(now)}"
+    return was, now

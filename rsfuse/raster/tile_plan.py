@@ -148,7 +148,7 @@ def plan_tiles(scenes: Sequence[PlacedScene], cover: Cover, rule: SplitRule, *, 
     if dropped and not trains:
         raise TileSetError(
             f"all {dropped} training tiles lie within {rule.gap} px of a tile for validation or testing",
-            hint="cut smaller tiles, choose smaller --val and --test, or tile training and test parts one by one: --split",
+            hint="cut smaller tiles, choose smaller --val and --test, or tile the parts one by one: --split",
         )
     tiles = tuple(
         tuple(_tiles(scene, each, split, stay, everything=not trains))

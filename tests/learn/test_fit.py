@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from rsfuse.errors import BundleError, RecipeError, TileSetError
-from rsfuse.learn.bundle import Bundle, build_network
 from rsfuse.geometry.split import Shares
+from rsfuse.learn.bundle import Bundle, build_network
 from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation, load_recipe
 from rsfuse.legends import LEGENDS
@@ -63,8 +63,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(fitted, re
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(recipe, tiles, tmp_path, monkeypatch):
     whole = fit(recipe, [tiles], tmp_path / "whole", CPU)
 
-    from rsfuse.geometry.split import Shares
-from rsfuse.learn.fit import Fitting
+    from rsfuse.learn.fit import Fitting
 
     step = Fitting.training_step
 
@@ -95,8 +94,7 @@ def test_a_device_that_is_not_there_is_told(recipe, tiles, tmp_path):
 
 
 def test_control_c_is_passed_on(recipe, tiles, tmp_path, monkeypatch):
-    from rsfuse.geometry.split import Shares
-from rsfuse.learn.fit import Fitting
+    from rsfuse.learn.fit import Fitting
 
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -22,7 +22,7 @@ from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands
-from rsfuse.raster.tile_plan import SplitRule
+from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

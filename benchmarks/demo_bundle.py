@@ -18,7 +18,7 @@ from rsfuse.learn.recipe import load_recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Scene
-from rsfuse.raster.tile_plan import SplitRule
+from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.evaluate import evaluate_map
 from rsfuse.tasks.predict import PredictSettings, predict

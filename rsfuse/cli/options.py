@@ -69,7 +69,7 @@ LegendName = Annotated[
     str,
     typer.Option(
         "--legend",
-        help="What the codes mean: whu-opt-sar, sentinel-5, or a YAML file with classes.",
+        help="What labels mean: a known legend such as whu-opt-sar, ddhr, dubai, or a YAML file.",
         show_default=False,
     ),
 ]

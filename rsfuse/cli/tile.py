@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rsfuse.cli import options, show
-from rsfuse.cli.tile_report import show_tiles
+from rsfuse.cli.tile_report import show_patches, show_tiles
 
 if TYPE_CHECKING:
     from rsfuse.raster.crop import Crop
@@ -140,9 +141,11 @@ def tile(
         ),
     ] = True,
     compress: Annotated[
-        Literal["none", "zstd", "deflate"],
-        typer.Option("--compress", help="Compression of the tiles.", rich_help_panel=_HOW),
-    ] = "zstd",
+        Literal["scene", "none", "zstd", "deflate"],
+        typer.Option(
+            "--compress", help="Compression of the tiles; scene: that of the scene's own file.", rich_help_panel=_HOW
+        ),
+    ] = "scene",
     split_by: Annotated[
         Literal["auto", "scene", "blocks", "list", "random"],
         typer.Option(
@@ -213,7 +216,7 @@ def tile(
     from rsfuse.geometry.split import Shares
     from rsfuse.raster.scene import Bands
     from rsfuse.raster.scene_lists import read_scene_lists
-    from rsfuse.raster.tile_plan import SplitRule
+    from rsfuse.raster.scene_splits import SplitRule
     from rsfuse.tasks.tile import TileSettings
     from rsfuse.tasks.tile import tile as cut
 
@@ -292,4 +295,10 @@ def _crop(text: str, window: tuple[int, int, int, int] | None) -> Crop:
 
 def _tile_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: bool) -> None:
     """PanCollection: patches for pan-sharpening, which stay where they are."""
-    raise NotImplementedError
+    from rsfuse.raster.sharpening_set import write_sharpening_set
+
+    if len(roots) != 1:
+        raise typer.BadParameter("give the root of the data set alone")
+    start = time.monotonic()
+    report = write_sharpening_set(roots[0], out, overwrite=overwrite)
+    show_patches(report, time.monotonic() - start, as_json=as_json)

@@ -8,6 +8,7 @@ from rsfuse.cli import show
 
 if TYPE_CHECKING:
     from rsfuse.raster.manifest import Manifest
+    from rsfuse.raster.sharpening_set import SharpeningReport
     from rsfuse.tasks.tile import TileReport
 
 
@@ -28,6 +29,27 @@ def show_tiles(report: TileReport, *, as_json: bool) -> None:
         f"{report.folder}: {len(manifest.tiles)} tiles of {len(manifest.scenes)} scene(s) ({told}){left_out}{again}"
     )
     show.line(f"split: {manifest.split}")
+
+
+def show_patches(report: SharpeningReport, seconds: float, *, as_json: bool) -> None:
+    """The same for patches of a sharpening data set."""
+    if as_json:
+        show.document(
+            {
+                "tiles": sum(report.patches.values()),
+                "splits": report.patches,
+                "seconds": round(seconds, 2),
+                "again": not report.written,
+                "sensor": report.sensor,
+                "notes": report.notes,
+            }
+        )
+        return
+    for note in report.notes:
+        show.note(f"note: {note}")
+    told = ", ".join(f"{count} {split}" for split, count in report.patches.items())
+    again = "" if report.written else ", all there before"
+    show.line(f"{report.folder}: {sum(report.patches.values())} patches of {report.sensor} ({told}){again}")
 
 
 def show_balance(manifest: Manifest) -> None:

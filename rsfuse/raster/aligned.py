@@ -17,6 +17,7 @@ from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.footprint import check_overlap, coarseness, overlap
 from rsfuse.raster.opening import GDAL_ERRORS, Closing, open_plain, open_raster, reading
+from rsfuse.raster.stored_blocks import StoredBlocks
 
 _TOLERANCE_PX = 0.01  # of the warp; GDAL's own 0.125 px would show where two windows meet
 _AVERAGE_BEYOND = 2.0  # bilinear looks at two pixels a side: coarser than that, it would skip some (aliasing)
@@ -104,6 +105,10 @@ class AlignedRaster(Closing):
     def read_stored(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Like `read`, but the numbers as they stand in the file: in its type, float32 where a warp has mixed them."""
         return self._read(window, self._source.dtypes[self._bands[0] - 1])
+
+    def stored_blocks(self) -> StoredBlocks | None:
+        """The file's blocks as they are packed; None where the grid is not its own."""
+        return StoredBlocks(self.path, self._bands) if self._in_place else None
 
     def _read(self, window: Window, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         left, top = max(int(window.col_off), 0), max(int(window.row_off), 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,11 @@ from rsfuse.raster.inspection import with_units
 from rsfuse.raster.labelled import LabelledSample, LabelledScene, SceneSource
 from rsfuse.raster.manifest import TileEntry
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
-from rsfuse.raster.tile_files import TileFiles
+from rsfuse.raster.stored_blocks import StoredBlocks
+from rsfuse.raster.tile_files import StoredPart, TileFiles
 from rsfuse.raster.tile_plan import PlannedTile
 
-_UNIT_BYTES = 96 * 2**20  # of pixels read at once: 5 x 5 tiles of 512 px of four bands of uint16, SAR and labels
+_UNIT_BYTES = 64 * 2**20  # of pixels read at once: 4 x 4 tiles of 512 px of four bands of uint16, SAR and labels
 _SAMPLED_PIXELS = 2**21  # of training that statistics look at: their error is a thousandth of the spread
 
 
@@ -102,7 +104,11 @@ class Cutting:
         left_out: list[str] = []
         values: dict[str, list[NDArray[Any]]] = {"optical": [], "sar": []}
         for piece in unit.pieces:
-            with piece.source.open() as scene:
+            with ExitStack() as opened:
+                scene = opened.enter_context(piece.source.open())
+                stored = scene.scene.stored_blocks() if self.files else {}
+                for blocks in stored.values():
+                    opened.enter_context(blocks)
                 for tile, labelled in _cut(scene, piece):
                     why = self._why_not(labelled)
                     if why:
@@ -110,7 +116,9 @@ class Cutting:
                         continue
                     entries.append(self._entry(tile, labelled))
                     if self.files:
-                        self.files.write(tile.name, scene.scene.grid.window(tile.window), labelled, piece.bands)
+                        parts = {name: _part(blocks, tile.window) for name, blocks in stored.items()}
+                        grid = scene.scene.grid.window(tile.window)
+                        self.files.write(tile.name, grid, labelled, bands=piece.bands, stored=parts)
                     if tile.sampled:
                         self._look_at(labelled.sample, values)
         self._write_record(unit.number, entries, left_out, values)
@@ -249,6 +257,10 @@ def _split(piece: Piece, bytes_per_pixel: int) -> Iterator[Piece]:
         parts.setdefault(place, []).append(tile)
     for place in sorted(parts):
         yield replace(piece, tiles=tuple(parts[place]))
+
+
+def _part(blocks: StoredBlocks, window: Window) -> StoredPart:
+    return StoredPart(blocks.codec, blocks.take(window), blocks.layout)
 
 
 def _cut(scene: LabelledScene, piece: Piece) -> Iterator[tuple[PlannedTile, LabelledSample]]:

@@ -202,6 +202,10 @@ def read_manifest(folder: Path) -> Manifest:
         raise TileSetError(f"{folder} is not a tile set: it has no {TILES}", hint="cut tiles first: rsfuse tile")
     header, rows = read_table(path)
     hint = "cut the tiles again: rsfuse tile --overwrite"
+    if header.get("kind") == "sharpening":
+        raise TileSetError(
+            f"{folder} holds patches for pan-sharpening, no tiles with labels", hint="look at it: rsfuse info"
+        )
     if header.get("version") != VERSION:
         raise TileSetError(f"{path} is of version {header.get('version')}, this rsfuse reads {VERSION}", hint=hint)
     try:

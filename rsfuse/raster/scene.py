@@ -18,6 +18,7 @@ from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.footprint import gsd_m
 from rsfuse.raster.opening import Closing
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
+from rsfuse.raster.stored_blocks import StoredBlocks
 
 _SAMPLE_WINDOWS, _SAMPLE_SIDE = 8, 256  # 8 x 8 windows: 4 million pixels at most, a few seconds on any scene
 
@@ -134,6 +135,12 @@ class Scene(Closing):
             return Sample(optical, np.zeros((0, *valid.shape), np.float32), valid)
         sar, sar_valid = self._sar.read_stored(window)
         return Sample(optical, sar, valid & sar_valid)
+
+    def stored_blocks(self) -> dict[str, StoredBlocks]:
+        """For each of the layers "optical" and "sar" that lies on this grid, the blocks of its file. Close them."""
+        layers = {"optical": self._optical, "sar": self._sar}
+        found = {name: raster.stored_blocks() for name, raster in layers.items() if raster is not None}
+        return {name: blocks for name, blocks in found.items() if blocks is not None}
 
     def statistics(self) -> SceneStatistics:
         """Statistics of every band from windows spread evenly over the scene; always the same ones.

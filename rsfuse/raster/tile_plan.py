@@ -2,63 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rasterio.windows import Window
 
 from rsfuse.errors import TileSetError
-from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.plan import Plan
 from rsfuse.geometry.split import (
     Flags,
     Rectangles,
-    Shares,
     Split,
     Splits,
     assign_blocks,
-    assign_groups,
     assign_random,
     default_block,
     guard,
     near,
 )
-from rsfuse.raster.datasets.dataset import Edge, SceneFiles
-from rsfuse.raster.leaks import Overlap, grouped, overlaps, rectangles_on
+from rsfuse.raster.datasets.dataset import Edge
+from rsfuse.raster.leaks import Overlap, overlaps, rectangles_on
+from rsfuse.raster.scene_splits import PlacedScene, SplitRule, split_as_published, split_by_lists, split_by_scene
 
-SplitBy = Literal["auto", "scene", "blocks", "list", "random", "none"]
-
-_SAME_PLACE = 0.1
-"""Scenes that share more of their area than this are never torn apart; where they share less, the guard sees to it."""
 _ENOUGH_SCENES = 4
 """With so many, whole scenes can be held out and most are left to train on."""
-
-
-@dataclass(frozen=True)
-class SplitRule:
-    """How tiles are shared out to training, validation and test.
-
-    Args:
-        by: "scene" for whole scenes, "blocks" for square blocks of each scene, "list" for what the scenes' files or
-            `names` say, "random" for single tiles by chance, "none" for all into one split; "auto" for what suits.
-        shares: of validation and test, where chance decides.
-        seed: of the chance.
-        block: side of a block in pixels, None for one that suits the scene.
-        gap: pixels between training tiles and all others, None for the size of a tile.
-        everything: the split of all tiles where nothing is split.
-        names: scene to split, for "list".
-    """
-
-    by: SplitBy = "auto"
-    shares: Shares = field(default_factory=lambda: Shares(0.15, 0.15))
-    seed: int = 0
-    block: int | None = None
-    gap: int | None = None
-    everything: Split = "train"
-    names: Mapping[str, Split] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,15 +36,6 @@ class Cover:
     size: int
     halo: int = 0
     edge: Edge = "drop"
-
-
-@dataclass(frozen=True)
-class PlacedScene:
-    """A scene and where it lies; only the window of it is cut."""
-
-    files: SceneFiles
-    grid: Grid
-    window: Window
 
 
 @dataclass(frozen=True)
@@ -160,7 +119,7 @@ def plan_tiles(scenes: Sequence[PlacedScene], cover: Cover, rule: SplitRule, *, 
 def leaking(scenes: Sequence[PlacedScene], plan: TilePlan) -> list[Overlap]:
     """Scenes that lie on each other and are used for different splits."""
     used = [{tile.split for tile in tiles} for tiles in plan.tiles]
-    pairs = overlaps([_window_grid(scene) for scene in scenes])
+    pairs = overlaps([scene.cut_grid() for scene in scenes])
     return [pair for pair in pairs if len(used[pair.first] | used[pair.second]) > 1]
 
 
@@ -169,7 +128,7 @@ def _decided(rule: SplitRule, scenes: Sequence[PlacedScene], cover: Cover) -> Sp
     by = rule.by
     if by == "auto":
         official = all(scene.files.split for scene in scenes)
-        groups = {scene.files.group or scene.files.name for scene in scenes}
+        groups = {scene.group for scene in scenes}
         by = "list" if rule.names or official else "scene" if len(groups) >= _ENOUGH_SCENES else "blocks"
     gap = cover.size if rule.gap is None else rule.gap
     if gap < cover.size:
@@ -218,57 +177,11 @@ def _assign(
             )
             for number, each in enumerate(rectangles)
         ]
-    chosen = _listed(scenes, rule) if rule.by == "list" else _by_scene(scenes, counts, rule)
+    if rule.by == "scene":
+        chosen = split_by_scene(scenes, counts, rule)
+    else:
+        chosen = split_by_lists(scenes, rule) if rule.names else split_as_published(scenes, counts, rule)
     return [np.full(count, split, "<U5") for count, split in zip(counts, chosen, strict=True)]
-
-
-def _by_scene(scenes: Sequence[PlacedScene], counts: Sequence[int], rule: SplitRule) -> list[Split]:
-    names = [scene.files.group or scene.files.name for scene in scenes]
-    pairs = [pair for pair in overlaps([_window_grid(scene) for scene in scenes]) if pair.share > _SAME_PLACE]
-    groups = _merged(names, grouped([scene.files.name for scene in scenes], pairs))
-    sizes: Counter[str] = Counter()
-    for group, count in zip(groups, counts, strict=True):
-        sizes[group] += count
-    chosen = assign_groups(sizes, rule.shares, rule.seed)
-    return [chosen[group] for group in groups]
-
-
-def _merged(groups: Sequence[str], places: Sequence[str]) -> list[str]:
-    """Groups such that scenes with the same name in either list are in one."""
-    first: dict[tuple[int, str], int] = {}
-    root = list(range(len(groups)))
-
-    def find(number: int) -> int:
-        while root[number] != number:
-            number = root[number]
-        return number
-
-    for number, both in enumerate(zip(groups, places, strict=True)):
-        for key in enumerate(both):
-            root[find(number)] = find(first.setdefault(key, number))
-    return [groups[find(number)] for number in range(len(groups))]
-
-
-def _listed(scenes: Sequence[PlacedScene], rule: SplitRule) -> list[Split]:
-    names = [scene.files.name for scene in scenes]
-    if not rule.names:
-        silent = [scene.files.name for scene in scenes if scene.files.split is None]
-        if silent:
-            raise TileSetError(
-                f"nothing says which split {len(silent)} of {len(scenes)} scenes are in, the first is {silent[0]!r}",
-                hint="give lists: --list train=FILE --list val=FILE, or choose --split-by scene",
-            )
-        return [scene.files.split or "train" for scene in scenes]
-    for what, strange in (
-        ("the lists do not name", [name for name in names if name not in rule.names]),
-        ("the lists name scenes that are not there:", [name for name in rule.names if name not in set(names)]),
-    ):
-        if strange:
-            raise TileSetError(
-                f"{what} {len(strange)} of {len(names)} scenes, the first of them {strange[0]!r}",
-                hint=f"write every scene into one list, by its name, such as {names[0]!r}",
-            )
-    return [rule.names[name] for name in names]
 
 
 def _guarded(
@@ -276,7 +189,7 @@ def _guarded(
 ) -> list[Flags]:
     """Which tiles of each scene stay: training tiles do where no other split is near, in their own scene or another."""
     stays = [guard(tiles, split, gap) for tiles, split in zip(rectangles, splits, strict=True)]
-    grids = [_window_grid(scene, beyond=gap) for scene in scenes]
+    grids = [scene.cut_grid(beyond=gap) for scene in scenes]
     for pair in overlaps(grids):
         for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
             training, held = splits[one] == "train", splits[other] != "train"
@@ -284,13 +197,6 @@ def _guarded(
                 seen = rectangles_on(rectangles[other][held], scenes[other].grid, scenes[one].grid)
                 stays[one][training] &= ~near(rectangles[one][training], seen, gap)
     return stays
-
-
-def _window_grid(scene: PlacedScene, beyond: int = 0) -> Grid:
-    window = scene.window
-    return scene.grid.window(
-        Window(window.col_off - beyond, window.row_off - beyond, window.width + 2 * beyond, window.height + 2 * beyond)
-    )
 
 
 def _tiles(
@@ -331,7 +237,11 @@ def _told(rule: SplitRule, dropped: int, official: bool) -> str:
             f"single tiles by chance, {shares}; neighbours of training tiles are among the others: scores are too high"
         )
     guarded = f"; {dropped} training tiles left out, being nearer than {rule.gap} px to another split"
+    if rule.by == "list" and not rule.names:
+        told = "by the lists of the data set" if official else f"as its files say{guarded}"
+        val = f"{rule.shares.val:.0%} of its training tiles, by whole scenes, seed {rule.seed}"
+        return f"{told}; for validation, where it has none, {val}" if rule.shares.val else told
     if rule.by == "list":
-        return "by the lists of the data set" if official else f"by lists{guarded}"
+        return f"by lists{guarded}"
     block = "" if rule.block is None else f" of {rule.block} px"
     return f"by {'whole scenes' if rule.by == 'scene' else f'blocks{block}'}, {shares}{guarded}"

@@ -9,8 +9,9 @@ from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset, Edge
 from rsfuse.raster.manifest import Reading
 from rsfuse.raster.scene import Bands
+from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tile_files import Compression
-from rsfuse.raster.tile_plan import Cover, SplitRule
+from rsfuse.raster.tile_plan import Cover
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class TileSettings:
     min_valid: float = 0.1
     copy: bool = True
     survey: bool = True
-    compression: Compression = "zstd"
+    compression: Compression = "scene"
     workers: int | None = None
     overwrite: bool = False
 

@@ -14,7 +14,7 @@ from rsfuse.errors import RsfuseError
 from rsfuse.raster.opening import Closing
 
 _MOST = 8  # beyond that, disks are slower than processors, and memory grows with every process
-_CACHE_MB = "64"  # of GDAL, in each process: nothing is read twice
+_CACHE_MB = "32"  # of GDAL, in each process: nothing is read twice
 
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 """For glibc: arrays of a hundred MB come and go, and every new page costs the kernel more than its pixels cost us."""

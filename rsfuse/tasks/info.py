@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rsfuse.errors import RsfuseError
+from rsfuse.errors import OutputError, RsfuseError
 from rsfuse.learn.bundle import MANIFEST, Bundle, bundle_names
 from rsfuse.learn.recipe import load_recipe, recipe_names
+from rsfuse.raster.disk import check_free
 from rsfuse.raster.scene import Scene
+from rsfuse.raster.sharpening_set import SharpeningSet
+from rsfuse.raster.statistics import BandStatistics
+from rsfuse.raster.table import read_table
 from rsfuse.raster.tiles import TILES, TileSet
+from rsfuse.reports.contact_sheet import draw_contact_sheet
+from rsfuse.reports.patch_sheet import draw_patch_sheet
+
+PICTURED = ("tiles", "sharpening")
+"""Kinds of which there can be a contact sheet."""
+
+_SPLITS = ("train", "val", "test")
 
 
 def info(thing: str) -> dict[str, Any]:
@@ -23,7 +37,7 @@ def info(thing: str) -> dict[str, Any]:
         bundle = Bundle.open(thing)
         return {"kind": "bundle", "name": bundle.name, **bundle.manifest.model_dump(mode="json")}
     if (path / TILES).is_file():
-        return _tiles(TileSet(path))
+        return _patches(path) if _for_sharpening(path) else _tiles(TileSet(path))
     if path.suffix in {".yaml", ".yml"} or (not path.exists() and thing in recipe_names()):
         return {"kind": "recipe", **load_recipe(thing).model_dump(mode="json")}
     if path.is_dir():
@@ -32,6 +46,43 @@ def info(thing: str) -> dict[str, Any]:
             hint="name a raster, a folder of `rsfuse tile` or of `rsfuse train`, or a recipe",
         )
     return _raster(path)
+
+
+def check_sheet(path: Path, *, overwrite: bool) -> None:
+    """Refuse a path at which no contact sheet can be drawn, before any work is done.
+
+    Raises:
+        OutputError: saying why.
+    """
+    if path.suffix.lower() != ".png":
+        raise OutputError(f"the contact sheet is a PNG, {path} is not named like one", hint="name it sheet.png")
+    if path.exists() and not path.is_dir() and not overwrite:
+        raise OutputError(f"{path} exists already", hint="choose another --sheet, or add --overwrite")
+    check_free(path, overwrite=overwrite)
+
+
+def draw_sheet(folder: Path, path: Path, *, overwrite: bool = False) -> None:
+    """Draw the contact sheet of a folder of tiles, or of patches for sharpening.
+
+    Args:
+        folder: what `info` says is one of `PICTURED`.
+        path: of the PNG.
+        overwrite: replace a file that is there.
+
+    Raises:
+        OutputError: if the file exists or cannot be written.
+        RsfuseError: if a tile is damaged.
+    """
+    check_sheet(path, overwrite=overwrite)
+    if _for_sharpening(folder):
+        with SharpeningSet(folder) as patches:
+            draw_patch_sheet(patches, path)
+    else:
+        draw_contact_sheet(TileSet(folder), path)
+
+
+def _for_sharpening(folder: Path) -> bool:
+    return read_table(folder / TILES)[0].get("kind") == "sharpening"
 
 
 def _raster(path: Path) -> dict[str, Any]:
@@ -49,6 +100,39 @@ def _raster(path: Path) -> dict[str, Any]:
 
 
 def _tiles(tiles: TileSet) -> dict[str, Any]:
-    data = tiles.manifest.model_dump(mode="json", exclude={"tiles"})
-    splits = {split: len(tiles.select(split)) for split in ("train", "val", "test")}
-    return {"kind": "tiles", **data, "splits": splits}
+    """The manifest without its rows, and what they come to."""
+    manifest, statistics = tiles.manifest, tiles.manifest.statistics
+    sides = Counter(tile.window[2:] for tile in manifest.tiles)
+    return {
+        "kind": "tiles",
+        **manifest.model_dump(mode="json", exclude={"tiles"}),
+        "tiles": len(manifest.tiles),
+        "splits": {split: len(tiles.select(split)) for split in _SPLITS},
+        "sizes": [{"width": width, "height": height, "tiles": count} for (width, height), count in sides.most_common()],
+        "gsd_m": None if math.isnan(manifest.gsd_m) else round(manifest.gsd_m, 4),
+        "bands": [*_bands("optical", statistics.optical), *_bands("SAR", statistics.sar)],
+        "balance": manifest.balance if any(tile.classes is not None for tile in manifest.tiles) else None,
+    }
+
+
+def _patches(folder: Path) -> dict[str, Any]:
+    """Likewise of patches for sharpening; their names are there without statistics too."""
+    with SharpeningSet(folder) as patches:
+        header, entries = patches.header, patches.entries
+        sides = Counter((entry.split, entry.width, entry.height) for entry in entries)
+        data = header.model_dump(mode="json")
+        statistics = header.statistics
+        return data | {
+            "patches": len(entries),
+            "splits": {split: len(patches.select(split)) for split in (*_SPLITS, "full")},
+            "sizes": [
+                {"split": split, "width": width, "height": height, "patches": count}
+                for (split, width, height), count in sides.items()
+            ],
+            "band_names": data["bands"],
+            "bands": [*_bands("ms", statistics.ms), *_bands("pan", [statistics.pan])] if statistics else [],
+        }
+
+
+def _bands(sensor: str, bands: Sequence[BandStatistics]) -> list[dict[str, Any]]:
+    return [{"sensor": sensor, **band.model_dump(mode="json")} for band in bands]

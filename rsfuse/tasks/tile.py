@@ -17,11 +17,12 @@ from rsfuse.raster.datasets.dataset import Dataset
 from rsfuse.raster.inspection import BandNames, SceneFacts, check_alike, check_scale, inspect, with_paths
 from rsfuse.raster.labelled import SceneSource
 from rsfuse.raster.manifest import Manifest, SceneEntry, TileEntry, write_manifest
+from rsfuse.raster.scene_splits import PlacedScene
 from rsfuse.raster.statistics import SceneStatistics, merge_statistics
 from rsfuse.raster.survey import check_labels, scene_statistics, unknown_labels
 from rsfuse.raster.tile_files import TileFiles
 from rsfuse.raster.tile_journal import TileJournal, scenes_asked
-from rsfuse.raster.tile_plan import PlacedScene, PlannedTile, TilePlan, leaking, plan_tiles
+from rsfuse.raster.tile_plan import PlannedTile, TilePlan, leaking, plan_tiles
 from rsfuse.raster.tile_settings import TileSettings
 from rsfuse.raster.workers import Workers, workers_for
 from rsfuse.tasks.progress import Progress, unheard

@@ -15,7 +15,7 @@ from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset
 from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.tile_plan import SplitRule
+from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
 

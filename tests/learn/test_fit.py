@@ -12,7 +12,7 @@ from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation, load_recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.tile_plan import SplitRule
+from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
 

@@ -112,7 +112,8 @@ def _layers(found: Mapping[str, Any]) -> str:
     layers = ", ".join(_LAYERS[layer] for layer in found["layers"])
     if found["reading"] is not None:
         return f"{layers}: windows of the scenes, no pixel was copied"
-    return f"{layers}: GeoTIFF, compression {found['options'].get('compress') or 'none'}"
+    compression = found["options"]["compress"]
+    return f"{layers}: GeoTIFF, {'compressed as the scenes are' if compression == 'scene' else compression}"
 
 
 def _crs(found: Mapping[str, Any]) -> str:
@@ -131,7 +132,9 @@ def _options(options: Mapping[str, Any]) -> str:
     }
     words = [text.format(_plain(options[key])) for key, text in told.items() if options.get(key)]
     words.append("the last tile shifted back at the edge" if options["edge"] == "shift" else "no tile over the edge")
-    return "; ".join([*words, f"at least {options['min_valid']:.0%} of a tile with data"])
+    if options["survey"]:  # else nobody has counted
+        words.append(f"at least {options['min_valid']:.0%} of a tile with data")
+    return "; ".join(words)
 
 
 def _plain(value: Any) -> Any:

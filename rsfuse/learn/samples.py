@@ -98,8 +98,10 @@ class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         self._recipe, self._origins, self._stretch = recipe, origins, stretch
         self._legend = origins[0].tiles.legend
         self._pixels = class_pixels(origins, self._legend)  # (tiles, K)
-        folders = [origin.tiles.folder for origin in origins]
-        self._sets = [np.flatnonzero([each == folder for each in folders]) for folder in dict.fromkeys(folders)]
+        places = [origin.tiles.place_of(origin.tile) for origin in origins]
+        numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
+        place_of = np.array([numbers[place] for place in places])
+        self._places = [np.flatnonzero(place_of == number) for number in range(len(numbers))]
         self._read = functools.lru_cache(_KEEP_IN_MEMORY)(self._read_tile)
 
     def __len__(self) -> int:
@@ -125,7 +127,7 @@ class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
         if not self._recipe.training.balance:
             return int(chance.integers(len(self._origins))), -1
         # scene first: what is bare in one city is not what is bare in another
-        tiles = self._sets[chance.integers(len(self._sets))]
+        tiles = self._places[chance.integers(len(self._places))]
         pixels = self._pixels[tiles]
         wanted = int(chance.choice(np.flatnonzero(pixels.sum(0))))
         return int(chance.choice(tiles, p=pixels[:, wanted] / pixels[:, wanted].sum())), wanted

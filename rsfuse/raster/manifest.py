@@ -6,9 +6,10 @@ It is a table, one row a tile, that `pandas.read_json("tiles.json", orient="tabl
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
@@ -171,12 +172,18 @@ class Manifest(_Model):
     def balance(self) -> dict[str, dict[int, int]]:
         """Labelled pixels of each split and class code, as far as they were counted."""
         codes = Legend.from_dict(self.legend).codes
-        counts: dict[str, dict[int, int]] = {}
+        there = self.splits
+        counts = {split: dict.fromkeys(codes, 0) for split in there}
         for tile in self.tiles:
-            row = counts.setdefault(tile.split, dict.fromkeys(codes, 0))
             for code, pixels in (tile.classes or {}).items():
-                row[code] += pixels
+                counts[tile.split][code] += pixels
         return counts
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many tiles each split has; none that has none."""
+        counts = Counter(tile.split for tile in self.tiles)
+        return {split: counts[split] for split in get_args(Split) if counts[split]}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

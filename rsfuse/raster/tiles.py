@@ -75,6 +75,10 @@ class TileSet:
         """Statistics of the scene that a tile is a part of; those of the set where the tile is a chip."""
         return self._scenes[tile.scene].statistics or self.manifest.statistics
 
+    def place_of(self, tile: TileEntry) -> str:
+        """Which place a tile shows: that of its scene; chips, of which nobody knows, are of one place all together."""
+        return f"{self.folder}:{tile.scene if self._scenes[tile.scene].statistics else ''}"
+
     def read(self, tile: TileEntry, window: Window | None = None) -> LabelledSample:
         """A tile, or the part of it that a window sees.
 

@@ -94,7 +94,7 @@ def _raster(path: Path) -> dict[str, Any]:
             "width": grid.width,
             "crs": grid.crs.to_string() if grid.crs else None,
             "bounds": list(bounds),
-            "gsd_m": None if scene.gsd_m != scene.gsd_m else round(scene.gsd_m, 4),
+            "gsd_m": _known(scene.gsd_m),
             "bands": [band.model_dump(mode="json") for band in scene.statistics().optical],
         }
 
@@ -102,14 +102,16 @@ def _raster(path: Path) -> dict[str, Any]:
 def _tiles(tiles: TileSet) -> dict[str, Any]:
     """The manifest without its rows, and what they come to."""
     manifest, statistics = tiles.manifest, tiles.manifest.statistics
+    data = manifest.model_dump(mode="json", exclude={"tiles"})
     sides = Counter(tile.window[2:] for tile in manifest.tiles)
     return {
         "kind": "tiles",
-        **manifest.model_dump(mode="json", exclude={"tiles"}),
+        **data,
+        "scenes": [scene | {"gsd_m": _known(float(scene["gsd_m"]))} for scene in data["scenes"]],
         "tiles": len(manifest.tiles),
         "splits": {split: len(tiles.select(split)) for split in _SPLITS},
         "sizes": [{"width": width, "height": height, "tiles": count} for (width, height), count in sides.most_common()],
-        "gsd_m": None if math.isnan(manifest.gsd_m) else round(manifest.gsd_m, 4),
+        "gsd_m": _known(manifest.gsd_m),
         "bands": [*_bands("optical", statistics.optical), *_bands("SAR", statistics.sar)],
         "balance": manifest.balance if any(tile.classes is not None for tile in manifest.tiles) else None,
     }
@@ -132,6 +134,11 @@ def _patches(folder: Path) -> dict[str, Any]:
             "band_names": data["bands"],
             "bands": [*_bands("ms", statistics.ms), *_bands("pan", [statistics.pan])] if statistics else [],
         }
+
+
+def _known(gsd_m: float) -> float | None:
+    """To a tenth of a millimetre; JSON has no NaN."""
+    return None if math.isnan(gsd_m) else round(gsd_m, 4)
 
 
 def _bands(sensor: str, bands: Sequence[BandStatistics]) -> list[dict[str, Any]]:

@@ -37,7 +37,6 @@ class TileReport:
     Args:
         folder: of the tile set.
         manifest: of the tile set.
-        splits: how many tiles each split has.
         planned_s: seconds until it was known which tiles there are.
         seconds: in all.
         again: whether it was all there before.
@@ -45,10 +44,19 @@ class TileReport:
 
     folder: Path
     manifest: Manifest
-    splits: dict[str, int]
     planned_s: float
     seconds: float
     again: bool
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """How many tiles each split has."""
+        return self.manifest.splits
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles there are."""
+        return len(self.manifest.tiles)
 
 
 def tile(dataset: Dataset, folder: Path, settings: TileSettings, *, progress: Progress = unheard) -> TileReport:
@@ -79,8 +87,7 @@ def tile(dataset: Dataset, folder: Path, settings: TileSettings, *, progress: Pr
         planned_s = time.monotonic() - start
         there = job.journal.finished(overwrite=settings.overwrite)
         manifest = there or job.run(workers, progress)
-    splits: Counter[str] = Counter(entry.split for entry in manifest.tiles)
-    return TileReport(folder, manifest, dict(splits), planned_s, time.monotonic() - start, there is not None)
+    return TileReport(folder, manifest, planned_s, time.monotonic() - start, there is not None)
 
 
 def _processes(dataset: Dataset, settings: TileSettings) -> int:

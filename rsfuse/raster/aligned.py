@@ -31,6 +31,7 @@ class AlignedRaster(Closing):
         grid: where its pixels shall lie; None for where they lie in the file.
         bands: which to read, in this order, counted from 1; None for all but transparency.
         categorical: codes, which must not be mixed when they are brought to another grid.
+        by_size: a file without a CRS lies on the grid if it has its size: for data sets that say so.
 
     Raises:
         SceneError: if the file is missing, not a raster, or lacks a band.
@@ -38,13 +39,21 @@ class AlignedRaster(Closing):
     """
 
     def __init__(
-        self, path: Path, grid: Grid | None = None, *, bands: tuple[int, ...] | None = None, categorical: bool = False
+        self,
+        path: Path,
+        grid: Grid | None = None,
+        *,
+        bands: tuple[int, ...] | None = None,
+        categorical: bool = False,
+        by_size: bool = False,
     ) -> None:
         self.path = path
         with ExitStack() as opened:
             file = opened.enter_context(open_raster(path))
             own = Grid(file.crs, file.transform, file.shape)
             self.grid = grid or own
+            if by_size and own.crs is None and own.shape == self.grid.shape:
+                own = self.grid
             check_overlap(path, own, self.grid, has_gcps=bool(file.gcps[0]))
             self._bands = _choose_bands(path, file, bands)
             self.dtypes: tuple[str, ...] = tuple(file.dtypes[band - 1] for band in self._bands)

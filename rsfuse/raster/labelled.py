@@ -44,6 +44,7 @@ class SceneSource:
         bands: which bands of the rasters to read.
         field: attribute of polygons that says their class, None for the one that is obvious.
         crop: the part of the scene that counts.
+        by_size: files without a CRS lie on the optical raster if they have its size.
     """
 
     files: SceneFiles
@@ -51,6 +52,7 @@ class SceneSource:
     bands: Bands = dataclasses.field(default_factory=Bands)
     field: str | None = None
     crop: Crop = dataclasses.field(default_factory=Crop)
+    by_size: bool = False
 
     def open(self) -> LabelledScene:
         """The scene, open for reading.
@@ -68,11 +70,15 @@ class LabelledScene(Closing):
     def __init__(self, source: SceneSource) -> None:
         files = source.files
         with ExitStack() as opened:
-            self.scene = opened.enter_context(Scene(files.optical, files.sar, bands=source.bands))
+            self.scene = opened.enter_context(
+                Scene(files.optical, files.sar, bands=source.bands, by_size=source.by_size)
+            )
             self.area: Area = source.crop.area(self.scene.grid)
             self.labels: Labels | PolygonLabels | None = None
             if files.labels is not None:
-                self.labels = open_labels(files.labels, self.scene.grid, coding=source.coding, field=source.field)
+                self.labels = open_labels(
+                    files.labels, self.scene.grid, coding=source.coding, field=source.field, by_size=source.by_size
+                )
                 opened.enter_context(self.labels)
             self._opened = opened.pop_all()
 

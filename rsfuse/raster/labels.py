@@ -32,6 +32,7 @@ class Labels(Closing):
         grid: where its pixels shall lie; None for where they lie in the file.
         coding: what its numbers or colours mean: then it may have three bands, red, green and blue, or a colour table.
             None for one band of codes from 0 to 255 that mean themselves.
+        by_size: a file without a CRS lies on the grid if it has its size.
 
     Raises:
         SceneError: if the file is missing, not a raster, or has another count of bands or fractions.
@@ -39,11 +40,13 @@ class Labels(Closing):
         LegendMismatchError: if its colour table contradicts the coding.
     """
 
-    def __init__(self, path: Path, grid: Grid | None = None, *, coding: LabelCoding | None = None) -> None:
+    def __init__(
+        self, path: Path, grid: Grid | None = None, *, coding: LabelCoding | None = None, by_size: bool = False
+    ) -> None:
         self.path = path
         self._coding = coding or _ANY_CODE
         self._is_coded = coding is not None
-        self._raster = AlignedRaster(path, grid, categorical=True)
+        self._raster = AlignedRaster(path, grid, categorical=True, by_size=by_size)
         self.grid: Grid = self._raster.grid
         self.legend: Legend | None = painted_legend(self._raster.tags)
         """The legend that rsfuse wrote into the file, if it did."""
@@ -127,7 +130,9 @@ class Labels(Closing):
         self._raster.close()
 
 
-def open_labels(path: Path, grid: Grid, *, coding: LabelCoding, field: str | None = None) -> Labels | PolygonLabels:
+def open_labels(
+    path: Path, grid: Grid, *, coding: LabelCoding, field: str | None = None, by_size: bool = False
+) -> Labels | PolygonLabels:
     """Labels of a scene from whatever file they are in; its ending says whether it holds polygons.
 
     Args:
@@ -135,6 +140,7 @@ def open_labels(path: Path, grid: Grid, *, coding: LabelCoding, field: str | Non
         grid: of the scene.
         coding: what the file's numbers, colours or attributes mean.
         field: attribute of polygons that says the class, None for the one that is obvious; a raster has none.
+        by_size: a raster without a CRS lies on the grid if it has its size.
 
     Raises:
         SceneError: if the file is missing or cannot serve as labels.
@@ -143,7 +149,7 @@ def open_labels(path: Path, grid: Grid, *, coding: LabelCoding, field: str | Non
     """
     if holds_polygons(path):
         return PolygonLabels(path, grid, coding=coding, field=field)
-    return Labels(path, grid, coding=coding)
+    return Labels(path, grid, coding=coding, by_size=by_size)
 
 
 def _palette(path: Path, coding: LabelCoding) -> NDArray[np.uint8] | None:

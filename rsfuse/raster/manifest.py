@@ -73,6 +73,7 @@ class Reading(_Model):
         binarised_at: see `LabelCoding`.
         field: attribute of polygons that says their class.
         area: file of the polygons outside of which nothing is labelled.
+        by_size: whether files without a CRS lie on the optical raster if they have its size.
     """
 
     optical_bands: tuple[int, ...] | None
@@ -83,6 +84,7 @@ class Reading(_Model):
     binarised_at: int | None
     field: str | None
     area: str | None
+    by_size: bool
 
     @property
     def coding(self) -> LabelCoding:

@@ -47,7 +47,7 @@ def own_dataset(
     if legend is None:
         legend = _painted(next(path for path in truth if path is not None))
     return Dataset(
-        name="", scenes=scenes, legend=legend, coding=coding or LabelCoding.of(legend), optical_bands=(), chips=False
+        name="", scenes=scenes, legend=legend, coding=coding or LabelCoding.of(legend), optical_bands=(), by_size=False
     )
 
 

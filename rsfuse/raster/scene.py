@@ -62,20 +62,23 @@ class Scene(Closing):
         optical: any raster that GDAL reads.
         sar: likewise, or None.
         bands: which bands to read.
+        by_size: a SAR raster without a CRS lies on the optical one if it has its size.
 
     Raises:
         SceneError: if a file is missing, not a raster, or lacks a band.
         GridMismatchError: if the two do not overlap, or nobody can say whether they do.
     """
 
-    def __init__(self, optical: Path, sar: Path | None = None, *, bands: Bands = Bands()) -> None:
+    def __init__(
+        self, optical: Path, sar: Path | None = None, *, bands: Bands = Bands(), by_size: bool = False
+    ) -> None:
         self.optical_path, self.sar_path = optical, sar
         with ExitStack() as opened:
             self._optical = opened.enter_context(AlignedRaster(optical, bands=bands.optical))
             self.grid: Grid = self._optical.grid
             self._sar: AlignedRaster | None = None
             if sar is not None:
-                self._sar = opened.enter_context(AlignedRaster(sar, self.grid, bands=bands.sar))
+                self._sar = opened.enter_context(AlignedRaster(sar, self.grid, bands=bands.sar, by_size=by_size))
             self._opened = opened.pop_all()
         self.gsd_m: float = gsd_m(self.grid)
         """Metres on the ground from one pixel to the next at the centre; NaN where there is no CRS."""

@@ -108,4 +108,5 @@ class TileSettings:
             binarised_at=coding.binarised_at,
             field=self.label_field,
             area=str(self.crop.polygons.resolve()) if self.crop.polygons else None,
+            by_size=dataset.by_size,
         )

@@ -139,6 +139,7 @@ def source_of(scene: SceneEntry, reading: Reading) -> SceneSource:
         Bands(reading.optical_bands, reading.sar_bands),
         reading.field,
         Crop(polygons=Path(reading.area) if reading.area else None),
+        reading.by_size,
     )
 
 

@@ -79,7 +79,7 @@ def tile(dataset: Dataset, folder: Path, settings: TileSettings, *, progress: Pr
     """
     start = time.monotonic()
     with Workers(_processes(dataset, settings)) as workers:
-        bands, how = settings.bands_of(dataset), (settings.label_field, settings.crop)
+        bands, how = settings.bands_of(dataset), (settings.label_field, settings.crop, dataset.by_size)
         sources = [SceneSource(files, dataset.coding, bands, *how) for files in dataset.scenes]
         names = BandNames(dataset.optical_bands, dataset.sar_bands).chosen(bands)
         facts = workers.map(partial(inspect, names=names), sources)

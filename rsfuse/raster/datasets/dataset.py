@@ -54,6 +54,7 @@ class Dataset:
         sar_bands: likewise; empty where there is no SAR.
         size: side of a tile where nobody chooses another, in pixels.
         edge: likewise.
+        by_size: whether SAR and labels without a CRS lie on the optical raster if they have its size.
         chips: whether the scenes are small cuts of larger images, with statistics for all of them together.
         split_source: whose split `SceneFiles.split` is, in words; empty where the data set has none.
         notes: what a user should know before trusting it, a sentence each.
@@ -67,6 +68,7 @@ class Dataset:
     sar_bands: tuple[str, ...] = ()
     size: int = 512
     edge: Edge = "drop"
+    by_size: bool = True
     chips: bool = False
     split_source: str = ""
     notes: tuple[str, ...] = field(default=())

@@ -23,7 +23,8 @@ _CODECS: dict[Any, dict[str, Any]] = {
     Compression.lzw: {"compress": "LZW"},
     Compression.zstd: {"compress": "ZSTD", "zstd_level": 1},
 }
-_TILE_OFFSETS, _TILE_BYTE_COUNTS, _LONG = 324, 325, 4  # two tags and a type of TIFF 6.0
+_TILE_OFFSETS, _TILE_BYTE_COUNTS = 324, 325  # tags of TIFF 6.0, section 15
+_FORMATS = {3: "H", 4: "I"}  # its types SHORT and LONG; GDAL takes the first where no block can have more bytes
 
 
 class StoredBlocks(Closing):
@@ -76,7 +77,8 @@ class StoredBlocks(Closing):
         self._opened.close()
 
     def _codec(self, about: dict[str, str]) -> dict[str, Any] | None:
-        codec = _CODECS.get(self._file.compression) if "NBITS" not in about else None
+        is_odd = any("NBITS" in self._file.tags(band, ns="IMAGE_STRUCTURE") for band in self._bands)
+        codec = None if is_odd else _CODECS.get(self._file.compression)
         if not codec:
             return codec
         return codec | {"predictor": int(about.get("PREDICTOR", "1"))}
@@ -134,20 +136,22 @@ def with_blocks(empty: bytes, blocks: list[bytes]) -> bytes:
     for block in blocks:
         offsets.append(start)
         start += len(block)
-    _set_longs(file, _TILE_OFFSETS, offsets)
-    _set_longs(file, _TILE_BYTE_COUNTS, [len(block) for block in blocks])
+    _set_numbers(file, _TILE_OFFSETS, offsets)
+    _set_numbers(file, _TILE_BYTE_COUNTS, [len(block) for block in blocks])
     return b"".join((bytes(file), *blocks))
 
 
-def _set_longs(file: bytearray, tag: int, values: list[int]) -> None:
+def _set_numbers(file: bytearray, tag: int, values: list[int]) -> None:
     """Set an array of the first directory (TIFF 6.0, section 2)."""
     (directory,) = struct.unpack_from("<I", file, 4)
     (entries,) = struct.unpack_from("<H", file, directory)
     for entry in range(directory + 2, directory + 2 + 12 * entries, 12):
         found, kind, count, place = struct.unpack_from("<HHII", file, entry)
         if found == tag:
-            if kind != _LONG or count != len(values):
-                raise ValueError(f"tag {tag} has {count} values of type {kind}, not {len(values)} of type {_LONG}")
-            struct.pack_into(f"<{count}I", file, entry + 8 if count == 1 else place, *values)
+            if kind not in _FORMATS or count != len(values):
+                raise ValueError(f"tag {tag} has {count} values of type {kind}, not {len(values)}")
+            layout = f"<{count}{_FORMATS[kind]}"
+            # up to four bytes stand in the entry itself
+            struct.pack_into(layout, file, entry + 8 if struct.calcsize(layout) <= 4 else place, *values)
             return
     raise ValueError(f"the TIFF has no tag {tag}")

@@ -7,7 +7,7 @@
 | --bundle                          | predict, eval                   |
 | --device, --batch-size            | train, predict, eval, demo      |
 | --legend                          | tile, eval                      |
-| --overwrite                       | tile, train, predict, demo      |
+| --overwrite                       | tile, train, predict, info, demo |
 | --json, -q, -v                    | all                             |
 """
 

@@ -33,8 +33,7 @@ _PIXELS = "pixels_"  # column of a class: how many pixels of it
 
 
 class _Model(BaseModel):
-    # a GSD that nobody knows is NaN, for which JSON has no number
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SceneEntry(_Model):
@@ -59,6 +58,11 @@ class SceneEntry(_Model):
     crs: str | None
     gsd_m: float
     statistics: SceneStatistics | None
+
+    @field_validator("gsd_m", mode="before")
+    @classmethod
+    def _may_be_unknown(cls, gsd_m: Any) -> Any:
+        return math.nan if gsd_m is None else gsd_m  # a table has null for NaN
 
 
 class Reading(_Model):
@@ -213,7 +217,8 @@ def read_manifest(folder: Path) -> Manifest:
     hint = "cut the tiles again: rsfuse tile --overwrite"
     if header.get("kind") == "sharpening":
         raise TileSetError(
-            f"{folder} holds patches for pan-sharpening, no tiles with labels", hint="look at it: rsfuse info"
+            f"{path} lists patches for sharpening ({header.get('dataset')}, sensor {header.get('sensor')}), not tiles",
+            hint=f"name a folder of land cover tiles, or look at this one: rsfuse info {folder}",
         )
     if header.get("version") != VERSION:
         raise TileSetError(f"{path} is of version {header.get('version')}, this rsfuse reads {VERSION}", hint=hint)

@@ -88,7 +88,7 @@ def write_sheet(sheet: Sheet, path: Path) -> None:
     part = path.with_name(f".{path.name}.part")
     with writing(path):
         try:
-            image.save(part, format="PNG", optimize=True)
+            image.save(part, format="PNG")
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

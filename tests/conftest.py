@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -47,6 +48,25 @@ def shared_data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def publisher() -> Callable[[Path], Any]:
+    """The class `Publisher` of published.py: of a folder, it writes data sets in miniature under it."""
+    spec = spec_from_file_location("published", Path(__file__).with_name("published.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    published = module_from_spec(spec)
+    spec.loader.exec_module(published)
+    return published.Publisher  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def publish(publisher: Callable[[Path], Any], tmp_path: Path) -> Any:
+    """Writes data sets in miniature under its `root`, as their authors lay them out."""
+    root = tmp_path / "published"
+    root.mkdir()
+    return publisher(root)
 
 
 @pytest.fixture(scope="session")

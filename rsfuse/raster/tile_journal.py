@@ -44,10 +44,11 @@ class TileJournal:
             TileSetError: if an earlier run asked for something else.
             OutputError: if the folder holds anything that no run left.
         """
-        if overwrite:
-            self._clear()
         if self.folder.is_file():
             raise OutputError(f"{self.folder} is a file", hint="choose another --out")
+        if overwrite:
+            self._clear()
+            return None
         if (self.folder / TILES).is_file():
             manifest = read_manifest(self.folder)
             self._compare(asked_of(manifest))
@@ -90,6 +91,8 @@ class TileJournal:
         for layer in LAYERS:
             for tile in (self.folder / layer).glob("*.tif"):
                 tile.unlink()
+            if (self.folder / layer).is_dir() and not any((self.folder / layer).iterdir()):
+                (self.folder / layer).rmdir()
 
     def _compare(self, before: Mapping[str, Any]) -> None:
         """Refuse to go on with something else.

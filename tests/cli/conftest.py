@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,3 +63,41 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"a tmpfs cannot be mounted: {mounted.stderr.strip()}")
     yield folder
     subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.fixture
+def place() -> Callable[[int], Affine]:
+    """Where the scenes of `scenes` lie, by their number: 20 km from each other."""
+    return lambda number: Affine.translation(20_000 * number, 0) * TRANSFORM
+
+
+@pytest.fixture
+def scenes(raster: Callable[..., Path], place: Callable[[int], Affine], tmp_path: Path) -> Path:
+    """Five scenes of 160 px in three folders, files of one name belonging together."""
+    chance = np.random.default_rng(0)
+    for folder in ("optical", "sar", "labels"):
+        (tmp_path / folder).mkdir()
+    for number in range(5):
+        raster(f"optical/s{number}.tif", side=160, transform=place(number))
+        raster(f"sar/s{number}.tif", bands=1, side=160, transform=place(number))
+        codes = chance.choice([0, 1, 2, 3, 4, 255], (1, 160, 160)).astype(np.uint8)
+        raster(f"labels/s{number}.tif", side=160, values=codes, transform=place(number))
+    return tmp_path
+
+
+@pytest.fixture
+def draw(place: Callable[[int], Affine], tmp_path: Path) -> Callable[..., str]:
+    """Write rectangles of the first scene, in its pixels, as GeoJSON: draw(name, (properties, box), ...)."""
+
+    def write(name: str, *shapes: tuple[dict[str, object], tuple[int, int, int, int]]) -> str:
+        features = []
+        for properties, (left, top, right, bottom) in shapes:
+            corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
+            ring = [list(place(0) * corner) for corner in corners]
+            geometry = {"type": "Polygon", "coordinates": [ring]}
+            features.append({"type": "Feature", "properties": properties, "geometry": geometry})
+        crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32650"}}
+        (tmp_path / name).write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": features}))
+        return name
+
+    return write

@@ -119,7 +119,7 @@ def test_a_label_code_outside_the_legend(rsfuse, raster, nothing_new):
     labels = raster("labels.tif", values=codes)
     nothing_new()
     told(
-        rsfuse("tile", scene, "--labels", labels, "--legend", "sentinel-5", "--size", "128", "-o", "tiles"),
+        rsfuse("tile", scene, "--labels", labels, "--legend", "sentinel-5", "--size", "64", "-o", "tiles"),
         "77 (3 px)",
         "labels.tif",
     )

@@ -116,10 +116,9 @@ def plan_tiles(scenes: Sequence[PlacedScene], cover: Cover, rule: SplitRule, *, 
     return TilePlan(tiles, _told(rule, dropped, official), rule, dropped, _outside(scenes, rectangles), leaks)
 
 
-def leaking(scenes: Sequence[PlacedScene], plan: TilePlan) -> list[Overlap]:
-    """Scenes that lie on each other and are used for different splits."""
+def torn_apart(pairs: Sequence[Overlap], plan: TilePlan) -> list[Overlap]:
+    """Those of the pairs of scenes whose tiles are used for different splits."""
     used = [{tile.split for tile in tiles} for tiles in plan.tiles]
-    pairs = overlaps([scene.cut_grid() for scene in scenes])
     return [pair for pair in pairs if len(used[pair.first] | used[pair.second]) > 1]
 
 

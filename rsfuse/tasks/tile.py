@@ -16,13 +16,14 @@ from rsfuse.raster.cutting import Cutting, Piece, Record, Unit, sampled_statisti
 from rsfuse.raster.datasets.dataset import Dataset
 from rsfuse.raster.inspection import BandNames, SceneFacts, check_alike, check_scale, inspect, with_paths
 from rsfuse.raster.labelled import SceneSource
+from rsfuse.raster.leaks import overlaps
 from rsfuse.raster.manifest import Manifest, SceneEntry, TileEntry, write_manifest
 from rsfuse.raster.scene_splits import PlacedScene
 from rsfuse.raster.statistics import SceneStatistics, merge_statistics
 from rsfuse.raster.survey import check_labels, scene_statistics, unknown_labels
 from rsfuse.raster.tile_files import TileFiles
 from rsfuse.raster.tile_journal import TileJournal, scenes_asked
-from rsfuse.raster.tile_plan import PlannedTile, TilePlan, leaking, plan_tiles
+from rsfuse.raster.tile_plan import PlannedTile, TilePlan, plan_tiles, torn_apart
 from rsfuse.raster.tile_settings import TileSettings
 from rsfuse.raster.workers import Workers, workers_for
 from rsfuse.tasks.progress import Progress, unheard
@@ -208,20 +209,26 @@ def _call(work: Callable[[], Any]) -> Any:
 
 
 def _leaks(scenes: Sequence[PlacedScene], plan: TilePlan) -> list[str]:
-    """What is to be said of tiles of different splits that lie on or by each other, where nothing was taken away."""
+    """What is to be said of scenes that lie on each other, and of tiles that do where nothing keeps them apart."""
     if plan.rule.by == "random":
         return [
             "tiles were split one by one by chance: neighbours of training tiles judge the training, and scores "
             "come out too high; choose --split-by blocks for scores that can be trusted"
         ]
-    pairs = leaking(scenes, plan) if plan.leaks else []
+    pairs = overlaps([scene.cut_grid() for scene in scenes])
     if not pairs:
         return []
     most = max(pairs, key=lambda pair: pair.share)
     names = [scenes[number].files.name for number in (most.first, most.second)]
+    torn = torn_apart(pairs, plan)
+    told = (
+        f"{len(torn)} of these pairs are in different splits: pixels of the one are in the other"
+        if plan.leaks and torn
+        else "no tile that trains lies by one that judges"
+    )
     return [
-        f"{len(pairs)} pairs of scenes of different splits lie on each other, the most {names[0]!r} and {names[1]!r} "
-        f"({most.share:.1%} of the smaller): pixels of the one are in the other"
+        f"{len(pairs)} pairs of scenes lie on each other, the most {names[0]!r} and {names[1]!r} "
+        f"({most.share:.1%} of the smaller); {told}"
     ]
 
 

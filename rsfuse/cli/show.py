@@ -60,6 +60,11 @@ def note(text: str) -> None:
         _err().print(escape(text))
 
 
+def warning(text: str) -> None:
+    """A line that is said however quiet the command is to be."""
+    _err().print(f"[bold yellow]warning:[/] {escape(text)}")
+
+
 def error(mistake: RsfuseError) -> None:
     """What is wrong, and on a line of its own what to do."""
     _err().print(f"[bold red]error:[/] {escape(str(mistake))}")
@@ -77,7 +82,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     drawn = Table(title=title, title_justify="left")
     for number, column in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
-        drawn.add_column(column, justify="right" if numbers else "left")
+        drawn.add_column(column, justify="right" if numbers else "left", no_wrap=numbers)
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row))
     _out().print(drawn)

@@ -10,6 +10,7 @@ import typer
 
 from rsfuse.cli import options, show
 from rsfuse.cli.tile_report import show_patches, show_tiles
+from rsfuse.errors import TileSetError
 
 if TYPE_CHECKING:
     from rsfuse.raster.crop import Crop
@@ -210,6 +211,16 @@ def tile(
 
     A run that was stopped goes on when the same command is given again.
     """
+    _refuse_idle(
+        {
+            "--layout": bool(layout) and dataset != "folders",
+            "--label-field": bool(label_field) and not any(_is_drawn(path) for path in labels or ()),
+            "--split": bool(split) and (split_by != "auto" or bool(lists)),
+            "--list": bool(lists) and split_by not in ("auto", "list"),
+            "--block": block is not None and split_by not in ("auto", "blocks"),
+            "--no-survey": not (survey or manifest_only),
+        }
+    )
     if dataset == "pancollection":
         _tile_patches(optical, out, overwrite=overwrite, as_json=as_json)
         return
@@ -250,6 +261,27 @@ def tile(
     show_tiles(report, as_json=as_json)
 
 
+def _refuse_idle(idle: dict[str, bool]) -> None:
+    """Refuse options that would change nothing beside the others: whoever gives one expects something of it."""
+    found = [option for option, does_nothing in idle.items() if does_nothing]
+    if found:
+        needs = {
+            "--layout": "it describes --dataset folders",
+            "--label-field": "only polygons have attributes",
+            "--split": "it puts all tiles into one split: give no --split-by and no --list with it",
+            "--list": "it goes with --split-by list alone",
+            "--block": "it goes with --split-by blocks",
+            "--no-survey": "it goes with --manifest-only",
+        }
+        raise TileSetError(f"{found[0]} would do nothing here: {needs[found[0]]}", hint=f"leave {found[0]} out")
+
+
+def _is_drawn(path: Path) -> bool:
+    from rsfuse.raster.polygons import holds_polygons
+
+    return holds_polygons(path) or path.is_dir()
+
+
 def _dataset(
     optical: list[Path], sar: list[Path], labels: list[Path], *, dataset: str, layout: Path | None, legend: str
 ) -> Dataset:
@@ -263,14 +295,20 @@ def _dataset(
 
     if not dataset:
         if not labels:
-            raise typer.BadParameter("name the labels: --labels FILE, or a public data set: --dataset NAME")
+            raise TileSetError(
+                "there are no labels", hint="name them: --labels FILE, or a public data set: --dataset NAME"
+            )
         known = (find_legend(legend), find_coding(legend)) if legend else (None, None)
         return own_dataset(optical, sar, labels, *known)
     if len(optical) != 1 or sar or labels:
-        raise typer.BadParameter("with --dataset give its root alone: rsfuse tile --dataset whu-opt-sar ROOT -o tiles")
+        raise TileSetError(
+            f"--dataset {dataset} finds all files itself, under one root: {len(optical)} paths, {len(sar)} for --sar "
+            f"and {len(labels)} for --labels are given",
+            hint=f"give the root alone: rsfuse tile --dataset {dataset} ROOT -o tiles",
+        )
     if dataset == "folders":
         if layout is None:
-            raise typer.BadParameter("--dataset folders needs --layout FILE")
+            raise TileSetError("nothing describes the folders", hint="add --layout FILE, a YAML file")
         found = read_folders(optical[0], layout)
     else:
         found = open_dataset(dataset, optical[0])
@@ -281,15 +319,19 @@ def _crop(text: str, window: tuple[int, int, int, int] | None) -> Crop:
     from rsfuse.raster.crop import Crop
 
     if text and window:
-        raise typer.BadParameter("give --crop or --window, not both")
+        raise TileSetError("--crop and --window are both given", hint="give one of them")
     if not text:
         return Crop(pixels=window)
     try:
         numbers = tuple(float(part) for part in text.split(","))
     except ValueError:
+        numbers = ()
+    if not numbers and Path(text).exists():
         return Crop(polygons=Path(text))
     if len(numbers) != 4:
-        raise typer.BadParameter(f"{text!r} is neither a file nor four numbers: --crop LEFT,BOTTOM,RIGHT,TOP")
+        raise TileSetError(
+            f"{text!r} is neither a file of polygons nor four numbers", hint="write --crop LEFT,BOTTOM,RIGHT,TOP"
+        )
     return Crop(bounds=(numbers[0], numbers[1], numbers[2], numbers[3]))
 
 
@@ -298,7 +340,7 @@ def _tile_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: boo
     from rsfuse.raster.sharpening_set import write_sharpening_set
 
     if len(roots) != 1:
-        raise typer.BadParameter("give the root of the data set alone")
+        raise TileSetError(f"{len(roots)} roots of PanCollection are given", hint="give one")
     start = time.monotonic()
     report = write_sharpening_set(roots[0], out, overwrite=overwrite)
     show_patches(report, time.monotonic() - start, as_json=as_json)

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 def show_tiles(report: TileReport, *, as_json: bool) -> None:
     """How many tiles of what, where the others went, and what there is to know about them."""
+    manifest = report.manifest
+    for note in manifest.notes:
+        if manifest.options["split_by"] == "random" and note == manifest.notes[-1]:
+            show.warning(note)
+        else:
+            show.note(f"note: {note}")
     if as_json:
         show.document(_document(report))
         return
-    manifest = report.manifest
-    for note in manifest.notes:
-        show.note(f"note: {note}")
     show_balance(manifest)
     told = ", ".join(f"{count} {name}" for name, count in report.splits.items())
     reasons = "; ".join(f"{count} {why}" for why, count in manifest.left_out.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rsfuse.learn.bundle import BundleManifest
 from rsfuse.legend import Legend
 
@@ -10,6 +12,7 @@ def bundle_card(name: str, manifest: BundleManifest) -> str:
     """Markdown that says what goes in, what comes out, what it learnt from and how well."""
     inputs, legend = manifest.inputs, Legend.from_dict(manifest.legend)
     scores = ", ".join(f"{key} {value:.4f}" for key, value in manifest.scores.items())
+    gsd = "not known" if math.isnan(manifest.gsd_m) else f"{manifest.gsd_m:g} m"
     classes = "\n".join(f"| {each.code} | {each.name} |" for each in legend)
     return f"""# {name}
 
@@ -19,13 +22,13 @@ def bundle_card(name: str, manifest: BundleManifest) -> str:
 |---|---|
 | network | {manifest.network["name"]} |
 | optical bands | {", ".join(inputs.optical)} |
-| SAR bands | {", ".join(inputs.sar)} |
+| SAR bands | {", ".join(inputs.sar) or "none"} |
 | sensors used | {inputs.sensors} |
 | scaling | {inputs.scaling.kind}, {inputs.scaling.low} to {inputs.scaling.high} % |
-| ground sample distance | {manifest.gsd_m:g} m |
+| ground sample distance | {gsd} |
 | patch | {manifest.patch.size} px, halo {manifest.patch.halo} px |
 | trained on | {", ".join(manifest.trained_on)} |
-| validation tiles of the same scenes | {scores} |
+| validation tiles | {scores} |
 
 | code | class |
 |---|---|

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import time
 import warnings
@@ -27,6 +28,7 @@ from rsfuse.learn.predictor import choose_device
 from rsfuse.learn.recipe import Recipe, Training
 from rsfuse.learn.samples import Batch, Source, TrainingSamples, ValidationSamples, class_pixels, sources
 from rsfuse.metrics import Confusion
+from rsfuse.raster.manifest import Manifest
 from rsfuse.raster.statistics import SceneStatistics, merge_statistics
 from rsfuse.raster.tiles import TileSet
 
@@ -110,12 +112,18 @@ def _save(recipe: Recipe, tiles: FitTiles, kept: dict[str, Any], folder: Path) -
         statistics=tiles.statistics,
         legend=tiles.legend.to_dict(),
         patch=PatchSize(size=recipe.training.crop, halo=recipe.training.halo),
-        gsd_m=round(sum(each.gsd_m for each in manifests) / len(manifests), 3),
+        gsd_m=round(_mean_gsd(manifests), 3),
         trained_on=tuple(name for each in manifests for name in each.told_scenes),
         scores={name: round(float(value), 4) for name, value in kept["scores"].items()},
     )
     weights = {name.removeprefix("network."): value for name, value in kept["state_dict"].items() if "network." in name}
     return save_bundle(folder, manifest, weights, storage=recipe.storage, card=bundle_card(folder.name, manifest))
+
+
+def _mean_gsd(manifests: Sequence[Manifest]) -> float:
+    """Of the sets that know theirs; NaN where none does."""
+    known = [each.gsd_m for each in manifests if not math.isnan(each.gsd_m)]
+    return sum(known) / len(known) if known else math.nan
 
 
 class FitTiles(pl.LightningDataModule):
@@ -125,7 +133,9 @@ class FitTiles(pl.LightningDataModule):
         super().__init__()
         fixed = recipe.inputs.scaling.kind == "fixed-percentiles"
         self.statistics: SceneStatistics | None = (
-            merge_statistics([each.manifest.statistics for each in tile_sets]) if fixed else None
+            merge_statistics([each.manifest.statistics for each in tile_sets if each.select("train")])
+            if fixed
+            else None
         )
         self.training: list[Source] = sources(recipe, tile_sets, "train", self.statistics)
         self._validation = ValidationSamples(sources(recipe, tile_sets, "val", self.statistics), recipe.training.crop)

@@ -27,13 +27,14 @@ _CACHE_MB = 256  # decoded blocks kept by GDAL; its own default of 5 % of the me
 _warnings = threading.Lock()  # Python's list of warning filters belongs to all threads
 
 
-def bound_cache() -> None:
+def bound_cache(megabytes: int = _CACHE_MB) -> None:
     """Keep GDAL's cache of decoded blocks small, unless the user has chosen a size.
 
     GDAL reads this setting once, at its first input or output, and it holds for the whole process. A `rasterio.Env`
     would not do: on leaving the first of several open ones the bound falls for all.
     """
-    os.environ.setdefault("GDAL_CACHEMAX", str(_CACHE_MB))
+    if os.environ.get("GDAL_CACHEMAX", str(_CACHE_MB)) == str(_CACHE_MB):  # a process inherits what its parent has set
+        os.environ["GDAL_CACHEMAX"] = str(megabytes)
 
 
 class Closing(ABC):

@@ -92,6 +92,12 @@ def _by_stem(option: str, given: Sequence[Path], images: Sequence[Path]) -> list
         for each in (sorted(path.iterdir()) if path.is_dir() else [path])
         if each.suffix.lower() in _RASTERS or holds_polygons(each)
     ]
+    twice = [*_of_one_stem(partners), *_of_one_stem(images)]
+    if twice:
+        raise TileSetError(
+            f"{twice[0]} and {twice[1]} have one stem: nobody knows which goes with which ({option})",
+            hint="name files one by one, in the same order, or give them names of their own",
+        )
     of_stem = {path.stem: path for path in partners}
     missing = [image for image in images if image.stem not in of_stem]
     extra = [path for path in partners if path.stem not in {image.stem for image in images}]
@@ -103,6 +109,12 @@ def _by_stem(option: str, given: Sequence[Path], images: Sequence[Path]) -> list
             hint="give files of one scene the same name in both folders, or list them one by one in the same order",
         )
     return [of_stem[image.stem] for image in images]
+
+
+def _of_one_stem(paths: Sequence[Path]) -> list[Path]:
+    """The first files that share a stem; nothing where each has one of its own."""
+    count = Counter(path.stem for path in paths)
+    return [path for path in paths if path.stem == next((stem for stem in count if count[stem] > 1), None)][:2]
 
 
 def _names(images: Sequence[Path]) -> list[str]:

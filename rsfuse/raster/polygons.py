@@ -233,7 +233,7 @@ def _field_of(path: Path, fields: Sequence[str], wanted: str | None) -> str:
     if found is None:
         raise SceneError(
             f"the polygons of {path} have {missing}; they have {', '.join(fields) or 'none at all'}",
-            hint="name the attribute that says the class",
+            hint="name the attribute that says the class: --label-field NAME",
         )
     return found
 

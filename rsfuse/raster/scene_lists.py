@@ -20,16 +20,24 @@ def read_scene_lists(lists: Sequence[str], scenes: Sequence[SceneFiles]) -> dict
     Raises:
         TileSetError: if a file cannot be read, names a scene that is not there, or one that another list names, too.
     """
-    known = {name: scene.name for scene in scenes for name in (scene.optical.stem, scene.optical.name, scene.name)}
+    meant: dict[str, set[str]] = {}
+    for scene in scenes:
+        for name in (scene.optical.stem, scene.optical.name, scene.name):
+            meant.setdefault(name, set()).add(scene.name)
     found: dict[str, Split] = {}
     for each in lists:
         split, path = _parted(each)
         for number, line in enumerate(_lines(path), 1):
-            name = known.get(line) or known.get(Path(line).name)
             if not line:
                 continue
-            if name is None or found.get(name, split) != split:
-                why = "there is no such scene" if name is None else f"it is in the list for {found[name]}, too"
+            names = meant.get(line) or meant.get(Path(line).name) or set()
+            name = min(names, default="")
+            if len(names) != 1 or found.get(name, split) != split:
+                why = (
+                    f"it is in the list for {found[name]}, too"
+                    if len(names) == 1
+                    else f"{len(names) or 'no'} such scenes"
+                )
                 raise TileSetError(
                     f"{path}, line {number}: {line!r}: {why}",
                     hint=f"name each of the {len(scenes)} scenes once, such as {scenes[0].name!r}",

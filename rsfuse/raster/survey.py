@@ -20,11 +20,11 @@ class Unknown:
     """Values in label files that nobody can translate.
 
     Args:
-        values: of each file, each value, and how many there are.
+        values: of each file and scene, each value, and how many there are.
         unit: of what: pixels, or polygons.
     """
 
-    values: dict[Path, dict[str, int]] = field(default_factory=dict)
+    values: dict[tuple[Path, str], dict[str, int]] = field(default_factory=dict)
     unit: str = "px"
 
 
@@ -41,20 +41,20 @@ def scene_statistics(scene: tuple[SceneSource, SceneFacts]) -> SceneStatistics:
 
 def unknown_labels(unit: Unit) -> Unknown:
     """What the labels of a unit's tiles hold that their coding does not know."""
-    values: dict[Path, dict[str, int]] = {}
+    values: dict[tuple[Path, str], dict[str, int]] = {}
     what = "px"
     for piece in unit.pieces:
         with piece.source.open() as scene:
             if scene.labels is None:
                 continue
+            where = scene.labels.path, piece.source.files.name
             if isinstance(scene.labels, PolygonLabels):
-                what, unknown = "polygons", scene.labels.unknown_polygons
-                values[scene.labels.path] = unknown  # of the whole scene: no sum over its pieces
-                continue
-            _, unknown = scene.labels.look(piece.window)
-            if unknown:
-                values[scene.labels.path] = dict(Counter(values.get(scene.labels.path, {})) + Counter(unknown))
-    return Unknown({path: found for path, found in values.items() if found}, what)
+                what = "polygons"
+                values[where] = scene.labels.unknown_polygons  # of the whole scene: no sum over its pieces
+            else:
+                _, unknown = scene.labels.look(piece.window)
+                values[where] = dict(Counter(values.get(where, {})) + Counter(unknown))
+    return Unknown({where: found for where, found in values.items() if found}, what)
 
 
 def check_labels(found: Sequence[Unknown]) -> None:
@@ -63,19 +63,18 @@ def check_labels(found: Sequence[Unknown]) -> None:
     Raises:
         LegendMismatchError: with every unknown value, how many there are, and the first file that has one.
     """
-    files: dict[Path, Counter[str]] = {}
+    places: dict[tuple[Path, str], Counter[str]] = {}
     for each in found:
-        for path, values in each.values.items():
-            if each.unit == "px":
-                files[path] = files.get(path, Counter()) + Counter(values)
-            else:
-                files[path] = Counter(values)
-    if not files:
+        for where, values in each.values.items():
+            before = places.get(where, Counter()) if each.unit == "px" else Counter[str]()
+            places[where] = before + Counter(values)
+    if not places:
         return
-    total: Counter[str] = sum(files.values(), Counter())
+    total: Counter[str] = sum(places.values(), Counter())
+    files = list(dict.fromkeys(path for path, _ in places))
     unit = next(each.unit for each in found if each.values)
     told = ", ".join(f"{value} ({count} {unit})" for value, count in total.most_common())
-    first = f"{next(iter(files))}, the first of {len(files)} such file(s)"
+    first = f"{files[0]}, the first of {len(files)} such file(s)" if len(files) > 1 else str(files[0])
     raise LegendMismatchError(
         f"labels hold values that the legend does not know: {told}; see {first}",
         hint="say what they mean in a legend: --legend legend.yaml, with from: [...] or unlabelled: [...] for each",

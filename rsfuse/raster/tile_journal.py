@@ -28,71 +28,87 @@ class TileJournal:
     Args:
         folder: of the tiles.
         asked: options and scenes of this run, as plain data.
+        overwrite: whether an earlier run's tiles may go.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, asked: Mapping[str, Any], *, overwrite: bool) -> None:
         self.folder, self.records = folder, folder / JOURNAL
         self._asked = json.loads(json.dumps(asked))
+        self._anew = overwrite
 
-    def finished(self, *, overwrite: bool) -> Manifest | None:
+    @property
+    def begun(self) -> bool:
+        """Whether a run to be gone on with has begun to cut: it has checked everything before."""
+        return (self.records / _ASKED).is_file() and not self._anew
+
+    def finished(self) -> Manifest | None:
         """The manifest of an earlier run that asked for the same and came to its end.
-
-        Args:
-            overwrite: whether what is there may go.
 
         Raises:
             TileSetError: if an earlier run asked for something else.
-            OutputError: if the folder holds anything that no run left.
+            OutputError: if the folder holds what no run has left.
         """
         if self.folder.is_file():
             raise OutputError(f"{self.folder} is a file", hint="choose another --out")
-        if overwrite:
-            self._clear()
+        self._check_ours()
+        if self._anew:
             return None
         if (self.folder / TILES).is_file():
             manifest = read_manifest(self.folder)
             self._compare(asked_of(manifest))
+            self.end()  # a run may have been stopped right before
             return manifest
-        if (self.records / _ASKED).is_file():
+        if self.begun:
             self._compare(json.loads((self.records / _ASKED).read_text(encoding="utf-8")))
-        elif self.folder.is_dir() and any(self.folder.iterdir()):
-            raise OutputError(
-                f"{self.folder} is not empty, and holds no tiles of an earlier run",
-                hint="choose another --out, or add --overwrite to put a tile set beside what is there",
-            )
         return None
 
-    @property
-    def begun(self) -> bool:
-        """Whether an earlier run has begun to cut: it has checked everything before."""
-        return (self.records / _ASKED).is_file()
-
     def begin(self, layers: Sequence[str]) -> None:
-        """Make the folders, and write down what was asked for.
+        """Make the folders, and write down what was asked for; what an older run has left goes, or is gone on with.
 
         Raises:
             OutputError: if the folder cannot be made.
         """
         with writing(self.folder):
-            for name in (JOURNAL, *layers):
-                (self.folder / name).mkdir(parents=True, exist_ok=True)
-            part = self.records / f"{_ASKED}.part"
-            part.write_text(json.dumps(self._asked, indent=1), encoding="utf-8")
-            part.replace(self.records / _ASKED)
+            self.records.mkdir(parents=True, exist_ok=True)
+            if not self.begun:
+                self._clear()  # stopped in here, the next run finds the folder of records, and clears up again
+                part = self.records / f"{_ASKED}.part"
+                part.write_text(json.dumps(self._asked, indent=1), encoding="utf-8")
+                part.replace(self.records / _ASKED)
+                self._anew = False
+            for name in layers:
+                (self.folder / name).mkdir(exist_ok=True)
 
     def end(self) -> None:
         """Forget how it was made; the manifest is there now."""
         shutil.rmtree(self.records, ignore_errors=True)
 
+    def _check_ours(self) -> None:
+        """Refuse a folder of somebody else's; with leave to overwrite, only one whose rasters would be lost."""
+        if (self.folder / TILES).is_file() or self.records.is_dir() or not self.folder.is_dir():
+            return
+        rasters = [path for layer in LAYERS for path in (self.folder / layer).glob("*.tif")]
+        if rasters:
+            raise OutputError(
+                f"{self.folder} holds {len(rasters)} rasters that no run has left, {rasters[0]} for one",
+                hint="choose another --out",
+            )
+        if any(self.folder.iterdir()) and not self._anew:
+            raise OutputError(
+                f"{self.folder} is not empty, and holds no tiles of an earlier run",
+                hint="choose another --out, or add --overwrite to put a tile set beside what is there",
+            )
+
     def _clear(self) -> None:
-        """Remove what a tile set consists of, the manifest first, and nothing that anybody else has put there."""
+        """Remove what a tile set consists of, the manifest first."""
         (self.folder / TILES).unlink(missing_ok=True)
-        shutil.rmtree(self.records, ignore_errors=True)
-        for layer in LAYERS:
-            for tile in (self.folder / layer).glob("*.tif"):
+        for path in self.records.iterdir():
+            path.unlink()
+        for folder in (self.folder / layer for layer in LAYERS):
+            for tile in folder.glob("*.tif"):
                 tile.unlink()
-            if (self.folder / layer).is_dir() and not any((self.folder / layer).iterdir()):
-                (self.folder / layer).rmdir()
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
     def _compare(self, before: Mapping[str, Any]) -> None:
         """Refuse to go on with something else.
@@ -124,7 +140,11 @@ def scenes_asked(scenes: Sequence[Any]) -> list[str]:
 
 def _first_difference(was: Any, now: Any) -> tuple[Any, Any]:
     if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        return next(pair for pair in zip(was, now, strict=True) if pair[0] != pair[1])
+        return _first_difference(*next(pair for pair in zip(was, now, strict=True) if pair[0] != pair[1]))
     if isinstance(was, list) and isinstance(now, list):
         return f"{len(was)} of them", f"{len(now)}"
+    if isinstance(was, dict) and isinstance(now, dict):
+        key = next(key for key in {**was, **now} if was.get(key) != now.get(key))
+        first, second = _first_difference(was.get(key), now.get(key))
+        return f"{key}: {first}", f"{key}: {second}"
     return was, now

@@ -235,7 +235,9 @@ def _told(rule: SplitRule, dropped: int, official: bool) -> str:
         return (
             f"single tiles by chance, {shares}; neighbours of training tiles are among the others: scores are too high"
         )
-    guarded = f"; {dropped} training tiles left out, being nearer than {rule.gap} px to another split"
+    guarded = f"; at least {rule.gap} px between training tiles and all others"
+    if dropped:
+        guarded += f", for which {dropped} training tiles are left out"
     if rule.by == "list" and not rule.names:
         told = "by the lists of the data set" if official else f"as its files say{guarded}"
         val = f"{rule.shares.val:.0%} of its training tiles, by whole scenes, seed {rule.seed}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from rsfuse.coding import LabelCoding
+from rsfuse.geometry.split import Split
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset, Edge
 from rsfuse.raster.manifest import Reading
@@ -80,7 +82,7 @@ class TileSettings:
             "val": rule.shares.val,
             "test": rule.shares.test,
             "split": rule.everything if rule.by == "none" else None,
-            "list": dict(sorted(rule.names.items())),
+            "list": _listed(dataset, rule),
             "seed": rule.seed,
             "block": rule.block,
             "guard": rule.gap,
@@ -88,6 +90,7 @@ class TileSettings:
             "optical_bands": self.bands.optical and list(self.bands.optical),
             "sar_bands": self.bands.sar and list(self.bands.sar),
             "label_field": self.label_field,
+            "label_values": _told(dataset.coding),
             "min_valid": self.min_valid,
             "manifest_only": not self.copy,
             "survey": self.surveys,
@@ -98,15 +101,29 @@ class TileSettings:
         """How windows of the scenes are to be read where no pixel is copied."""
         if self.copy:
             return None
-        coding, bands = dataset.coding, self.bands_of(dataset)
+        bands = self.bands_of(dataset)
         return Reading(
             optical_bands=bands.optical,
             sar_bands=bands.sar,
-            codes=dict(coding.codes),
-            colors={"#{:02x}{:02x}{:02x}".format(*color): code for color, code in coding.colors.items()},
-            names=dict(coding.names),
-            binarised_at=coding.binarised_at,
+            **_told(dataset.coding),
             field=self.label_field,
             area=str(self.crop.polygons.resolve()) if self.crop.polygons else None,
             by_size=dataset.by_size,
         )
+
+
+def _listed(dataset: Dataset, rule: SplitRule) -> dict[str, Split | None]:
+    """Scene to split, where lists say so: the user's, or those of the data set."""
+    if rule.by != "list":
+        return {}
+    return dict(sorted(rule.names.items())) or {scene.name: scene.split for scene in dataset.scenes}
+
+
+def _told(coding: LabelCoding) -> dict[str, Any]:
+    """A coding as plain data; keys are text, as JSON has them."""
+    return {
+        "codes": {str(number): code for number, code in coding.codes.items()},
+        "colors": {"#{:02x}{:02x}{:02x}".format(*color): code for color, code in coding.colors.items()},
+        "names": dict(coding.names),
+        "binarised_at": coding.binarised_at,
+    }

@@ -5,17 +5,20 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from rsfuse.errors import RsfuseError
-from rsfuse.raster.opening import Closing
+from rsfuse.raster.opening import Closing, bound_cache
 
 _MOST = 8  # beyond that, disks are slower than processors, and memory grows with every process
-_CACHE_MB = "32"  # of GDAL, in each process: nothing is read twice
+_CACHE_MB = 64  # of GDAL, in each process: nothing is read twice
 
+_LOOK_EVERY_S = 0.5
 _KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1000000000", "MALLOC_TRIM_THRESHOLD_": "1000000000"}
 """For glibc: arrays of a hundred MB come and go, and every new page costs the kernel more than its pixels cost us."""
 
@@ -59,8 +62,9 @@ class Workers(Closing):
                 progress(done, len(items))
             return results
         pool = self._started()
-        futures = [pool.submit(do, item) for item in items]
+        futures: list[Future[Result]] = []
         try:
+            futures.extend(pool.submit(do, item) for item in items)
             for done, future in enumerate(as_completed(futures), 1):
                 future.result()
                 progress(done, len(items))
@@ -78,7 +82,9 @@ class Workers(Closing):
             os.environ.update(_KEEP_MEMORY | os.environ)
             # not a fork: a child of a process with threads inherits their locks as they happen to be
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.count, mp_context=context, initializer=_begin)
+            self._pool = ProcessPoolExecutor(
+                self.count, mp_context=context, initializer=_begin, initargs=(os.getpid(),)
+            )
         return self._pool
 
     def close(self) -> None:
@@ -94,9 +100,17 @@ def workers_for(pixels: int, asked: int | None = None) -> int:
     return min(len(os.sched_getaffinity(0)), _MOST, max(pixels // 2**24, 1))
 
 
-def _begin() -> None:
+def _begin(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Control-C goes to all; the first process decides what it means
-    os.environ.setdefault("GDAL_CACHEMAX", _CACHE_MB)
+    bound_cache(_CACHE_MB)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that began it is gone: nobody would ever tell it to."""
+    while os.getppid() == parent:
+        time.sleep(_LOOK_EVERY_S)
+    os._exit(1)
 
 
 def _cancel(futures: Sequence[Future[Result]]) -> None:

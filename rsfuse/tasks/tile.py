@@ -86,7 +86,7 @@ def tile(dataset: Dataset, folder: Path, settings: TileSettings, *, progress: Pr
         facts = workers.map(partial(inspect, names=names), sources)
         job = _Job(dataset, settings, folder, tuple(zip(sources, facts, strict=True)))
         planned_s = time.monotonic() - start
-        there = job.journal.finished(overwrite=settings.overwrite)
+        there = job.journal.finished()
         manifest = there or job.run(workers, progress)
     return TileReport(folder, manifest, planned_s, time.monotonic() - start, there is not None)
 
@@ -109,10 +109,16 @@ class _Job:
         placed = [PlacedScene(source.files, facts.grid, facts.window) for source, facts in scenes]
         official = bool(dataset.split_source) and not settings.rule.names
         self._plan = plan_tiles(placed, settings.cover(dataset), settings.rule, official=official)
-        self._notes = (*dataset.notes, *oddities, *_leaks(placed, self._plan), *_outside(self._plan))
+        self._notes = (
+            *dataset.notes,
+            *oddities,
+            *_outside(self._plan),
+            *_few_left(self._plan),
+            *_leaks(placed, self._plan),
+        )
         self._options = settings.options(dataset, self._plan.rule)
         asked = {"legend": dataset.legend.to_dict(), **self._options, "scenes": scenes_asked(self._entries())}
-        self.journal = TileJournal(folder, asked)
+        self.journal = TileJournal(folder, asked, overwrite=settings.overwrite)
 
     def run(self, workers: Workers, progress: Progress) -> Manifest:
         """Do what no earlier run has done, and make the folder a tile set."""
@@ -236,6 +242,16 @@ def _outside(plan: TilePlan) -> list[str]:
     if plan.outside < 0.005:
         return []
     return [f"{plan.outside:.1%} of the pixels fill no tile at the right and lower edge; --edge shift takes them in"]
+
+
+def _few_left(plan: TilePlan) -> list[str]:
+    left = sum(tile.split == "train" for tiles in plan.tiles for tile in tiles)
+    if plan.dropped <= left:
+        return []
+    return [
+        f"only {left} of {left + plan.dropped} training tiles are left: the others lie within {plan.rule.gap} px of a "
+        "tile that judges; smaller tiles or smaller --val and --test leave more"
+    ]
 
 
 def _unseen(plan: TilePlan) -> list[TileEntry]:

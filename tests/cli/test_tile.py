@@ -96,7 +96,6 @@ def test_a_random_split_warns_on_standard_error_why_its_scores_cannot_be_trusted
     assert "--split-by blocks" in plain.stderr
 
 
-@pytest.mark.xfail(reason="with --json the notes are in the document alone, with -q nowhere but in the manifest")
 @pytest.mark.parametrize("option", ["--json", "-q"])
 def test_the_warning_about_a_random_split_is_on_standard_error_whatever_the_output(rsfuse, scenes, option):
     assert "neighbours" in rsfuse("tile", *MANY, "--split-by", "random", "-o", "tiles", option).stderr

@@ -30,7 +30,12 @@ class Crop:
     @property
     def told(self) -> Any:
         """As plain data; None for all of it."""
-        return str(self.polygons) if self.polygons else list(self.pixels or self.bounds or ()) or None
+        if self.polygons is not None:
+            there = self.polygons.stat() if self.polygons.is_file() else None
+            return {"file": str(self.polygons.resolve()), "modified": there and there.st_mtime}
+        if self.pixels is not None:
+            return {"window": list(self.pixels)}
+        return {"bounds": list(self.bounds)} if self.bounds is not None else None
 
     def area(self, grid: Grid) -> Area:
         """The part of one scene.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 from rasterio.windows import Window
@@ -83,6 +84,7 @@ def inspect(source: SceneSource, names: BandNames) -> SceneFacts:
     """
     files = source.files
     with source.open() as opened:
+        paths = [path for path in (files.optical, files.sar, files.labels) if path]
         scene = opened.scene
         bands = (
             _named(files.optical, scene.optical_bands, names.optical),
@@ -93,7 +95,8 @@ def inspect(source: SceneSource, names: BandNames) -> SceneFacts:
             optical=files.optical.name,
             sar=files.sar.name if files.sar else None,
             labels=files.labels.name if files.labels else None,
-            bytes=sum(path.stat().st_size for path in (files.optical, files.sar, files.labels) if path),
+            bytes=sum(path.stat().st_size for path in paths),
+            modified=datetime.fromtimestamp(max(path.stat().st_mtime for path in paths), UTC).isoformat(),
             crs=scene.grid.crs.to_string() if scene.grid.crs else None,
             gsd_m=scene.gsd_m,
             statistics=None,
@@ -210,8 +213,9 @@ def check_scale(scenes: Mapping[str, SceneStatistics]) -> None:
         ]
         if not firsts:
             continue
-        (low, _, one), (high, _, two) = min(firsts), max(firsts)
         decibel = [median < 0 for _, median, _ in firsts]
+        below, above = [each for each in firsts if each[1] < 0], [each for each in firsts if each[1] >= 0]
+        (low, _, one), (high, _, two) = sorted((min(below or above), max(above or below)))
         # dB come down to 0 and below: only values that are all positive can be compared by their factor
         if any(decibel) != all(decibel) or (not any(decibel) and high > _SAME_SCALE * max(low, 1e-6)):
             raise SceneError(

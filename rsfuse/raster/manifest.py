@@ -45,6 +45,7 @@ class SceneEntry(_Model):
         sar: likewise, or None.
         labels: likewise, or None.
         bytes: size of these files together.
+        modified: when the last of them was changed, in UTC.
         crs: coordinate reference system as text, or None.
         gsd_m: ground sample distance in metres, NaN where nobody knows.
         statistics: of its bands over the whole scene; None in a set of chips, where those of the set stand for all.
@@ -55,6 +56,7 @@ class SceneEntry(_Model):
     sar: str | None
     labels: str | None
     bytes: int
+    modified: str = ""
     crs: str | None
     gsd_m: float
     statistics: SceneStatistics | None
@@ -199,7 +201,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         OutputError: if the disk is full.
     """
     codes = Legend.from_dict(manifest.legend).codes
-    fields = {**_FIELDS, **{f"{_PIXELS}{code}": "integer" for code in codes}}
+    # null, where nobody has counted, is no whole number for pandas
+    kind = "number" if any(tile.classes is None for tile in manifest.tiles) else "integer"
+    fields = {**_FIELDS, **{f"{_PIXELS}{code}": kind for code in codes}}
     rows = [_row(tile, codes) for tile in manifest.tiles]
     write_table(folder / TILES, manifest.model_dump(mode="json", exclude={"tiles"}), rows, fields)
 

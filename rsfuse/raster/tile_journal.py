@@ -14,7 +14,7 @@ from typing import Any
 
 from rsfuse.errors import OutputError, TileSetError
 from rsfuse.raster.disk import writing
-from rsfuse.raster.manifest import LAYERS, TILES, Manifest, read_manifest
+from rsfuse.raster.manifest import LAYERS, TILES, Manifest, SceneEntry, read_manifest
 
 JOURNAL = ".journal"
 """Folder beside the tiles, gone when they are complete."""
@@ -130,12 +130,17 @@ class TileJournal:
 
 def asked_of(manifest: Manifest) -> dict[str, Any]:
     """What was asked for when a finished set was made."""
-    return {**manifest.options, "legend": manifest.legend, "scenes": scenes_asked(manifest.scenes)}
+    return asked_for(manifest.legend, manifest.options, manifest.scenes)
 
 
-def scenes_asked(scenes: Sequence[Any]) -> list[str]:
-    """Scenes as they are compared: by their names and the sizes of their files."""
-    return [f"{scene.name} ({scene.bytes} bytes)" for scene in scenes]
+def asked_for(legend: Mapping[str, Any], options: Mapping[str, Any], scenes: Sequence[SceneEntry]) -> dict[str, Any]:
+    """Legend, options and scenes as they are compared: scenes by name, by the size of their files, and by their age."""
+    return {
+        "legend": legend,
+        **options,
+        "scenes": [f"{scene.name} ({scene.bytes} bytes)" for scene in scenes],
+        "scenes modified": [f"{scene.name} at {scene.modified}" for scene in scenes],
+    }
 
 
 def _first_difference(was: Any, now: Any) -> tuple[Any, Any]:

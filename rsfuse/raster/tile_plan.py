@@ -100,8 +100,12 @@ def plan_tiles(scenes: Sequence[PlacedScene], cover: Cover, rule: SplitRule, *, 
     splits = _assign(scenes, rectangles, rule, cover)
     stays = [np.ones(len(each), np.bool_) for each in rectangles]
     leaks = rule.by == "random" or (rule.by == "list" and official)
-    if not leaks and rule.by != "none":
-        stays = _guarded(scenes, rectangles, splits, rule.gap or 0)
+    drawn = _to_guard(scenes, rule, official=official)
+    kept = _guarded(
+        [scenes[n] for n in drawn], [rectangles[n] for n in drawn], [splits[n] for n in drawn], rule.gap or 0
+    )
+    for number, stay in zip(drawn, kept, strict=True):
+        stays[number] = stay
     trains = any((each[stay] == "train").any() for each, stay in zip(splits, stays, strict=True))
     dropped = sum(int((~stay).sum()) for stay in stays)
     if dropped and not trains:
@@ -141,7 +145,8 @@ def _decided(rule: SplitRule, scenes: Sequence[PlacedScene], cover: Cover) -> Sp
 def _cover(scene: PlacedScene, cover: Cover) -> Rectangles:
     """(n, 4) rectangles of the tiles of a scene, row by row."""
     height, width = int(scene.window.height), int(scene.window.width)
-    if cover.edge == "drop":
+    is_part = (height, width) != scene.grid.shape  # beyond which there are pixels that nobody has asked for
+    if cover.edge == "drop" or (is_part and min(height, width) < cover.size):
         height, width = (_whole(side, cover) for side in (height, width))
         if not (height and width):
             raise TileSetError(
@@ -181,6 +186,16 @@ def _assign(
     else:
         chosen = split_by_lists(scenes, rule) if rule.names else split_as_published(scenes, counts, rule)
     return [np.full(count, split, "<U5") for count, split in zip(counts, chosen, strict=True)]
+
+
+def _to_guard(scenes: Sequence[PlacedScene], rule: SplitRule, *, official: bool) -> list[int]:
+    """Numbers of the scenes among which training tiles are kept away from others."""
+    if rule.by in ("none", "random"):
+        return []
+    if rule.by == "list" and official:
+        # what the authors use for training stays, but not beside what chance has taken of it for validation
+        return [number for number, scene in enumerate(scenes) if scene.files.split == "train"]
+    return list(range(len(scenes)))
 
 
 def _guarded(

@@ -91,11 +91,14 @@ class TileSet:
         """
         window = window or Window(0, 0, *tile.window[2:])
         if self.manifest.reading is not None:
-            left, top = tile.window[:2]
-            here = Window(left + window.col_off, top + window.row_off, window.width, window.height)
-            return self._open.get(self._scenes[tile.scene], self.manifest.reading).read(here)
-        with Scene(self.folder / "optical" / f"{tile.name}.tif", self._path("sar", tile)) as scene:
-            sample, grid = scene.read(window), scene.grid
+            scene = self._open.get(self._scenes[tile.scene], self.manifest.reading)
+            left, top, width, height = tile.window
+            if left + width > scene.scene.grid.width or top + height > scene.scene.grid.height:
+                whole = scene.read(Window(*tile.window))  # a part of it may lie outside of the scene altogether
+                return LabelledSample(whole.sample.crop(window), whole.labels[window.toslices()])
+            return scene.read(Window(left + window.col_off, top + window.row_off, window.width, window.height))
+        with Scene(self.folder / "optical" / f"{tile.name}.tif", self._path("sar", tile)) as copy:
+            sample, grid = copy.read(window), copy.grid
         path = self._path("labels", tile)
         if path is None:
             return LabelledSample(sample, np.full(sample.valid.shape, NODATA, np.uint8))

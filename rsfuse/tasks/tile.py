@@ -22,7 +22,7 @@ from rsfuse.raster.scene_splits import PlacedScene
 from rsfuse.raster.statistics import SceneStatistics, merge_statistics
 from rsfuse.raster.survey import check_labels, scene_statistics, unknown_labels
 from rsfuse.raster.tile_files import TileFiles
-from rsfuse.raster.tile_journal import TileJournal, scenes_asked
+from rsfuse.raster.tile_journal import TileJournal, asked_for
 from rsfuse.raster.tile_plan import PlannedTile, TilePlan, plan_tiles, torn_apart
 from rsfuse.raster.tile_settings import TileSettings
 from rsfuse.raster.workers import Workers, workers_for
@@ -117,7 +117,7 @@ class _Job:
             *_leaks(placed, self._plan),
         )
         self._options = settings.options(dataset, self._plan.rule)
-        asked = {"legend": dataset.legend.to_dict(), **self._options, "scenes": scenes_asked(self._entries())}
+        asked = asked_for(dataset.legend.to_dict(), self._options, self._entries())
         self.journal = TileJournal(folder, asked, overwrite=settings.overwrite)
 
     def run(self, workers: Workers, progress: Progress) -> Manifest:

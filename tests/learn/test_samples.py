@@ -5,8 +5,15 @@ import pytest
 import torch
 
 from rsfuse.errors import TileSetError
+from rsfuse.geometry.split import Shares
+from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation
 from rsfuse.learn.samples import TrainingSamples, ValidationSamples, sources
+from rsfuse.legends import LEGENDS
+from rsfuse.raster.own_scenes import own_dataset
+from rsfuse.raster.scene_splits import SplitRule
+from rsfuse.raster.tiles import TileSet
+from rsfuse.tasks.tile import TileSettings, tile
 
 
 def changed(recipe, **training):
@@ -60,3 +67,16 @@ def test_balance_shows_a_rare_class_of_a_small_scene_as_often_as_any_other(recip
 
     assert share_with_water(balance=False) < 0.03
     assert share_with_water(balance=True) > 0.1
+
+
+def test_windows_of_scenes_that_nobody_has_counted_train_like_copies_of_them(recipe, tiles, labelled_scene, tmp_path):
+    dataset = own_dataset(*([labelled_scene[each]] for each in ("optical", "sar", "labels")), LEGENDS["sentinel-5"])
+    rule = SplitRule("random", Shares(0.25))
+    tile(dataset, tmp_path / "windows", TileSettings(size=64, rule=rule, copy=False, survey=False, workers=1))
+    windows, balanced = TileSet(tmp_path / "windows"), changed(recipe, balance=True)
+    samples = [TrainingSamples(balanced, sources(balanced, [each], "train", None), 0) for each in (tiles, windows)]
+    for place in range(6):
+        one, two = (each[place] for each in samples)
+        assert all(torch.equal(*pair) for pair in zip(one, two, strict=True))
+    report = fit(changed(recipe, steps=5), [windows], tmp_path / "fit", FitMeans(device="cpu"))
+    assert report.step == 5

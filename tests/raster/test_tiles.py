@@ -1,238 +1,248 @@
-"""TileSet and Labels: what goes in comes out, and what is not a tile set is told."""
+"""TileSet: copies and scenes read the same, from any thread and process, and what is missing is told."""
 
-import json
-import math
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
+import pyogrio.raw
 import pytest
-import rasterio
+import shapely
 from affine import Affine
 from rasterio.windows import Window
 
-from rsfuse.errors import GridMismatchError, LegendMismatchError, OutputError, SceneError, TileSetError
+from rsfuse.coding import LabelCoding
+from rsfuse.errors import LegendMismatchError, SceneError, TileSetError
 from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.scene import Scene
-from rsfuse.raster.tiles import TILES, Labels, TileSet, TileSetWriter
+from rsfuse.raster import tiles as tiles_module
+from rsfuse.raster.crop import Crop
+from rsfuse.raster.own_scenes import own_dataset
+from rsfuse.raster.scene import Bands
+from rsfuse.raster.scene_splits import SplitRule
+from rsfuse.raster.tiles import TileSet
+from rsfuse.tasks.tile import TileSettings, tile
 
 PLACE = Affine(10.0, 0.0, 480_000.0, 0.0, -10.0, 6_680_000.0)
 LEGEND = LEGENDS["sentinel-5"]
-SIZE = 32
+SHAPE = 70, 100
+SETTINGS = TileSettings(size=32, halo=3, rule=SplitRule("none"), workers=1)
 
 
 @pytest.fixture
-def cut(write_raster, noise, tmp_path):
-    """A function that cuts a scene of 64 x 96 px into 6 tiles, and tells folder and what went in."""
+def draw(tmp_path):
+    """A function from a name, shapes in pixels and their classes to a file of polygons in degrees."""
 
-    def make(
-        folder=tmp_path / "tiles", *, dtype="uint16", sar=True, overwrite=False, fail=None, labels=None, **profile
-    ):
-        rng = np.random.default_rng(0)
-        pixels = noise((3, 64, 96), dtype)
-        pixels[:, 5:9, 40:50] = 0
-        optical = write_raster("optical.tif", pixels, nodata=0, descriptions=("red", "green", "blue"), **profile)
-        radar = write_raster("sar.tif", noise((2, 64, 96), "float32") / 7, **profile) if sar else None
-        if labels is None:
-            labels = rng.choice([*LEGEND.codes, NODATA], (1, 64, 96)).astype(np.uint8)
-        codes = write_raster("labels.tif", labels, nodata=NODATA, **profile)
-        kept = {}
-        with (
-            Scene(optical, radar) as scene,
-            Labels(codes, scene.grid) as reference,
-            TileSetWriter(
-                folder,
-                scene,
-                LEGEND,
-                size=SIZE,
-                split="the last row is for validation",
-                labels=codes,
-                overwrite=overwrite,
-            ) as writer,
-        ):
-            for row in range(2):
-                for column in range(3):
-                    window = Window(column * SIZE, row * SIZE, SIZE, SIZE)
-                    name = f"r{row}c{column}"
-                    kept[name] = window, scene.read(window), reference.read(window)
-                    writer.add(name, "val" if row else "train", *kept[name])
-            if fail is not None:
-                raise fail
-        return folder, kept
+    def make(name, shapes, classes=None):
+        on_map = [shapely.transform(each, lambda at: np.stack(PLACE * (at[:, 0], at[:, 1]), 1)) for each in shapes]
+        columns = [np.array(classes, object)] if classes else []
+        wkb = shapely.to_wkb(np.array(on_map, object))
+        fields = ["class"] if classes else []
+        pyogrio.raw.write(tmp_path / name, wkb, columns, fields, geometry_type="Polygon", crs="EPSG:32722")
+        return tmp_path / name
 
     return make
 
 
-@pytest.mark.parametrize("sar", [True, False])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16", "float32", "float64", "int32"])
-def test_what_goes_in_comes_out(cut, dtype, sar):
-    folder, kept = cut(dtype=dtype, sar=sar)
-    tiles = TileSet(folder)
-    assert tiles.legend == LEGEND
-    assert [tile.name for tile in tiles.select("val")] == ["r1c0", "r1c1", "r1c2"]
-    assert tiles.select("test") == []
-    for tile in tiles.manifest.tiles:
-        window, sample, labels = kept[tile.name]
-        read = tiles.read(tile)
-        assert tile.window == (window.col_off, window.row_off, SIZE, SIZE)
-        np.testing.assert_array_equal(read.sample.optical, sample.optical)
-        np.testing.assert_array_equal(read.sample.valid, sample.valid)
-        np.testing.assert_array_equal(read.sample.sar, np.where(sample.valid, sample.sar, 0))
-        np.testing.assert_array_equal(read.labels, labels)
-        part = tiles.read(tile, Window(3, 5, 20, 10))
-        np.testing.assert_array_equal(part.sample.optical, read.sample.optical[:, 5:15, 3:23])
-        np.testing.assert_array_equal(part.labels, labels[5:15, 3:23])
-        np.testing.assert_array_equal(read.sample.crop(Window(3, 5, 20, 10)).sar, part.sample.sar)
+@pytest.fixture
+def paths(write_raster, noise, draw):
+    """Two rasters of one place, each with a hole, a SAR on another grid, and labels of all kinds."""
+    pixels = noise((3, *SHAPE), "uint16")
+    pixels[:, 5:9, 40:50] = 0
+    sar = noise((2, *SHAPE), "float32") / 7
+    sar[:, 50:60, 3:30] = np.nan
+    codes = np.random.default_rng(1).choice([*LEGEND.codes, NODATA], (1, *SHAPE)).astype(np.uint8)
+    shapes = [shapely.box(4, 6, 40, 50), shapely.Point(60, 40).buffer(20)]
+    return {
+        "optical": write_raster("optical.tif", pixels, nodata=0, descriptions=("red", "green", "blue")),
+        "sar": write_raster("sar.tif", sar),
+        "warped": write_raster("warped.tif", noise((1, 90, 130)), transform=PLACE * Affine.translation(-3.3, -4.6)),
+        "labels": write_raster("labels.tif", codes),
+        "coarse": write_raster("coarse.tif", codes[:, ::2, ::2], transform=PLACE * Affine.scale(2)),
+        "numbers": write_raster("numbers.tif", np.where(codes == NODATA, 0, codes.astype(np.int16) * 100 + 100)),
+        "polygons": draw("drawn.gpkg", shapes, ["water", "Trees"]),
+        "area": draw("area.gpkg", [shapely.Polygon([(10, 10), (90, 20), (80, 66), (20, 60)])]),
+    }
 
 
-def test_the_manifest_tells_scene_statistics_and_classes(cut, tmp_path):
-    folder, kept = cut()
-    manifest = TileSet(folder).manifest
-    assert (manifest.source.optical, manifest.source.sar, manifest.source.labels) == (
-        "optical.tif",
-        "sar.tif",
-        "labels.tif",
+TIMES_100 = LabelCoding({0: NODATA, **{100 * code + 100: code for code in LEGEND.codes}})
+
+
+def both(paths, tmp_path, layers, coding=None, **settings):
+    """The same tiles as copies and as windows."""
+    files = ([paths[each]] if each else [] for each in ("optical", *layers))
+    dataset = own_dataset(*files, LEGEND, coding)
+    for name, copy in (("copies", True), ("windows", False)):
+        tile(dataset, tmp_path / name, replace(SETTINGS, copy=copy, **settings))
+    return TileSet(tmp_path / "copies"), TileSet(tmp_path / "windows")
+
+
+def assert_same(one, two, atol=0.0):
+    """Whether two samples are the same; where a sensor has no data the copies are 0 in all of them."""
+    here = one.sample.valid
+    np.testing.assert_array_equal(here, two.sample.valid)
+    np.testing.assert_array_equal(one.sample.optical, np.where(here, two.sample.optical, 0))
+    np.testing.assert_allclose(one.sample.sar, np.where(here, two.sample.sar, 0), atol=atol)
+    np.testing.assert_array_equal(one.labels, two.labels)
+    assert one.sample.optical.dtype == two.sample.optical.dtype == np.float32
+
+
+CASES = {
+    "sar": (("sar", "labels"), {}),
+    "no sar": (("", "labels"), {}),
+    "warped sar": (("warped", "labels"), {}),
+    "labels on another grid": (("sar", "coarse"), {}),
+    "other numbers": (("", "numbers"), {"coding": TIMES_100}),
+    "polygons": (("", "polygons"), {}),
+    "polygons, field": (("sar", "polygons"), {"label_field": "class"}),
+    "crop by polygon": (("warped", "labels"), {"crop": Crop(polygons="area")}),
+    "crop by pixels": (("sar", "polygons"), {"crop": Crop(pixels=(13, 7, 80, 60))}),
+    "bands": (("sar", "labels"), {"bands": Bands((3, 1), (2,))}),
+    "shifted": (("sar", "labels"), {"edge": "shift"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_windows_of_scenes_read_like_copies(paths, tmp_path, case):
+    layers, settings = CASES[case]
+    if settings.get("crop") == Crop(polygons="area"):
+        settings = {"crop": Crop(polygons=paths["area"])}
+    copies, windows = both(paths, tmp_path, layers, **settings)
+    assert sorted(path.name for path in (tmp_path / "windows").iterdir()) == ["tiles.json"]
+    assert copies.manifest.tiles == windows.manifest.tiles
+    assert copies.manifest.statistics == windows.manifest.statistics
+    atol = 1e-3 if "warped" in layers else 0  # a warp of a larger window rounds elsewhere
+    for entry in copies.manifest.tiles:
+        one, two = copies.read(entry), windows.read(entry)
+        assert_same(one, two, atol)
+        here = Window(3, 5, 20, 11)
+        part = windows.read(entry, here)
+        assert_same(copies.read(entry, here), part, atol)
+        np.testing.assert_array_equal(part.labels, two.labels[5:16, 3:23])
+        np.testing.assert_array_equal(part.sample.optical, two.sample.optical[:, 5:16, 3:23])
+        labels = one.labels[one.sample.valid]
+        counted = {code: int((labels == code).sum()) for code in LEGEND.codes if (labels == code).any()}
+        assert copies.count(entry) == windows.count(entry) == counted
+    assert any(entry.classes for entry in copies.manifest.tiles)
+
+
+def test_a_tile_larger_than_its_scene_reads_the_same(paths, tmp_path):
+    copies, windows = both(paths, tmp_path, ("sar", "labels"), size=128, edge="shift")
+    (entry,) = copies.manifest.tiles
+    assert entry.window == (0, 0, 128, 128)
+    assert_same(copies.read(entry), windows.read(entry))
+    assert_same(copies.read(entry, Window(80, 50, 32, 32)), windows.read(entry, Window(80, 50, 32, 32)))
+
+
+def test_a_part_of_a_tile_that_lies_outside_its_scene_is_not_valid(paths, tmp_path):
+    copies, windows = both(paths, tmp_path, ("", "labels"), size=128, edge="shift")
+    (entry,) = copies.manifest.tiles
+    assert not copies.read(entry, Window(104, 80, 16, 16)).sample.valid.any()
+    assert not windows.read(entry, Window(104, 80, 16, 16)).sample.valid.any()
+
+
+def summed(tiles, entry):
+    read = tiles.read(entry)
+    return float(read.sample.optical.sum()), float(read.sample.sar.sum()), int(read.labels.sum())
+
+
+@pytest.mark.parametrize("name", ["copies", "windows"])
+def test_threads_and_processes_read_the_same(paths, tmp_path, name):
+    tiles = dict(zip(("copies", "windows"), both(paths, tmp_path, ("warped", "labels")), strict=True))[name]
+    entries = list(tiles.manifest.tiles) * 3
+    expected = [summed(tiles, entry) for entry in entries]
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(summed, [tiles] * len(entries), entries)) == expected
+    some = entries[:3]
+    for kind in ("fork", "spawn"):
+        with ProcessPoolExecutor(1, multiprocessing.get_context(kind)) as processes:
+            assert list(processes.map(summed, [tiles] * 3, some)) == expected[:3]
+    assert summed(pickle.loads(pickle.dumps(tiles)), entries[0]) == expected[0]
+
+
+def test_more_scenes_than_may_be_open_are_read(write_raster, noise, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiles_module, "_OPEN_SCENES", 2)
+    place = [PLACE * Affine.translation(100 * number, 0) for number in range(4)]
+    optical = [write_raster(f"o{n}.tif", noise((1, 32, 32), seed=n), transform=at) for n, at in enumerate(place)]
+    labels = [write_raster(f"l{n}.tif", noise((1, 32, 32), seed=n) % 5, transform=at) for n, at in enumerate(place)]
+    tile(own_dataset(optical, [], labels, LEGEND), tmp_path / "tiles", replace(SETTINGS, halo=0, copy=False))
+    tiles = TileSet(tmp_path / "tiles")
+    for number in (0, 1, 2, 0, 3, 1):
+        read = tiles.read(tiles.manifest.tiles[number])
+        np.testing.assert_array_equal(read.sample.optical, noise((1, 32, 32), seed=number))
+
+
+def test_without_a_survey_classes_are_counted_when_asked(paths, tmp_path):
+    dataset = own_dataset([paths["optical"]], [paths["sar"]], [paths["labels"]], LEGEND)
+    told = []
+    report = tile(
+        dataset, tmp_path / "quick", replace(SETTINGS, copy=False, survey=False), progress=lambda *at: told.append(at)
     )
-    assert (manifest.size, manifest.crs, manifest.version) == (SIZE, "EPSG:32722", 1)
-    assert manifest.gsd_m == pytest.approx(10, rel=0.005)
-    assert [band.name for band in manifest.statistics.optical] == ["red", "green", "blue"]
-    assert manifest.statistics.optical[0].minimum >= 1  # nodata 0 is not among the values
-    for tile in manifest.tiles:
-        _, sample, labels = kept[tile.name]
-        assert tile.valid == pytest.approx(sample.valid.mean(), abs=1e-6)
-        assert tile.classes == {code: ((labels == code) & sample.valid).sum() for code in LEGEND.codes}
-    json.loads((folder / TILES).read_text(), parse_constant=pytest.fail)  # NaN would not be JSON
+    tile(dataset, tmp_path / "thorough", replace(SETTINGS, copy=False))
+    quick, thorough = TileSet(tmp_path / "quick"), TileSet(tmp_path / "thorough")
+    assert [(entry.valid, entry.classes) for entry in quick.manifest.tiles] == [(None, None)] * len(
+        report.manifest.tiles
+    )
+    assert [quick.count(entry) for entry in quick.manifest.tiles] == [
+        thorough.count(entry) for entry in thorough.manifest.tiles
+    ]
+    assert quick.manifest.statistics == quick.manifest.scenes[0].statistics == thorough.manifest.scenes[0].statistics
+    assert quick.manifest.statistics_of == "a sample of whole scenes"
+    assert quick.manifest.balance == {"train": dict.fromkeys(LEGEND.codes, 0)}
 
 
-def test_tiles_lie_where_they_were_cut_in_the_type_of_the_scene(cut):
-    folder, _ = cut(dtype="uint8")
-    with rasterio.open(folder / "optical" / "r1c2.tif") as file:
-        assert file.transform == PLACE * Affine.translation(64, 32)
-        assert (file.crs.to_epsg(), file.dtypes, file.block_shapes[0]) == (32722, ("uint8",) * 3, (SIZE, SIZE))
-        assert file.descriptions == ("red", "green", "blue")
-    with rasterio.open(folder / "labels" / "r1c2.tif") as file:
-        assert file.nodata == NODATA
-        assert file.colormap(1)[0][:3] == LEGEND.classes[0].color
+def test_an_unknown_code_that_nobody_looked_for_is_told_when_it_is_read(paths, tmp_path, write_raster):
+    codes = np.full((1, *SHAPE), 77, np.uint8)
+    dataset = own_dataset([paths["optical"]], [], [write_raster("odd.tif", codes)], LEGEND)
+    tile(dataset, tmp_path / "tiles", replace(SETTINGS, copy=False, survey=False))
+    tiles = TileSet(tmp_path / "tiles")
+    with pytest.raises(LegendMismatchError, match=r"odd\.tif.* 77 \("):
+        tiles.count(tiles.manifest.tiles[0])
 
 
-@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
-def test_a_scene_without_coordinates_can_be_cut(cut):
-    folder, kept = cut(crs=None, transform=Affine.identity())
-    tiles = TileSet(folder)
-    assert tiles.manifest.crs is None
-    assert math.isnan(tiles.manifest.gsd_m)
-    np.testing.assert_array_equal(tiles.read(tiles.manifest.tiles[0]).labels, kept["r0c0"][2])
-
-
-def test_a_warped_sar_is_rounded_to_the_type_of_its_file(write_raster, noise, tmp_path):
-    optical = write_raster("a.tif", noise((1, 64, 64)))
-    sar = write_raster("b.tif", noise((1, 80, 80)), transform=PLACE * Affine.translation(-3.3, -4.6))
-    window = Window(0, 0, 64, 64)
-    with Scene(optical, sar) as scene, TileSetWriter(tmp_path / "t", scene, LEGEND, size=64, split="all") as writer:
-        sample = scene.read(window)
-        writer.add("one", "train", window, sample)
-    tiles = TileSet(tmp_path / "t")
-    read = tiles.read(tiles.manifest.tiles[0])
-    np.testing.assert_allclose(read.sample.sar, sample.sar, atol=0.5)
-    assert (read.labels == NODATA).all()
-    with (
-        Scene(optical) as scene,
-        TileSetWriter(tmp_path / "u", scene, LEGEND, size=64, split="all") as writer,
-        pytest.raises(ValueError, match="labels"),
+@pytest.mark.parametrize("layer", ["optical", "sar", "labels"])
+def test_a_scene_that_is_gone_or_changed_is_told(paths, tmp_path, layer):
+    _, windows = both(paths, tmp_path, ("sar", "labels"))
+    size = windows.manifest.scenes[0].bytes
+    with paths[layer].open("ab") as file:
+        file.write(b"1234")
+    with pytest.raises(
+        TileSetError, match=f"scene 'optical' had {size} bytes when .*windows was planned, and have {size + 4}"
     ):
-        writer.add("one", "train", window, sample, read.labels)
+        TileSet(tmp_path / "windows")
+    paths[layer].unlink()
+    with pytest.raises(TileSetError, match=rf"reads from .*{layer}\.tif, which is not there any more") as caught:
+        TileSet(tmp_path / "windows")
+    assert "--manifest-only" in caught.value.hint
+    assert len(TileSet(tmp_path / "copies").manifest.tiles) > 1  # copies need no scene
 
 
-def test_a_code_outside_the_legend_is_told_with_its_tile_and_leaves_nothing(cut, tmp_path):
-    with pytest.raises(LegendMismatchError, match=r"tile r0c0: code 77 \(1024 px\)"):
-        cut(labels=np.full((1, 64, 96), 77, np.uint8))
-    assert not (tmp_path / "tiles").exists()
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError()])
-def test_what_is_interrupted_is_no_tile_set_and_leaves_nothing(cut, tmp_path, error):
-    with pytest.raises(type(error)):
-        cut(fail=error)
-    assert not (tmp_path / "tiles").exists()
-
-
-def test_a_full_disk_is_told_and_leaves_nothing(cut, small_disk):
-    disk = small_disk(30)
-    with pytest.raises(OutputError, match=r"the disk is full: .*r\dc\d\.tif"):
-        cut(disk / "tiles", dtype="float32")
-    assert list(disk.iterdir()) == []
-
-
-def test_a_folder_that_is_not_empty_is_refused_or_replaced(cut, tmp_path):
-    folder, _ = cut()
-    with pytest.raises(OutputError, match="is not empty") as caught:
-        cut()
+def test_tiles_that_are_missing_or_damaged_are_told(paths, tmp_path):
+    copies, _ = both(paths, tmp_path, ("sar", "labels"))
+    (tmp_path / "copies/sar/optical_r000c001.tif").write_bytes(b"II*\0 and no more")
+    with pytest.raises(SceneError, match=r"sar/optical_r000c001\.tif"):
+        copies.read(copies.manifest.tiles[1])
+    (tmp_path / "copies/sar/optical_r000c001.tif").unlink()
+    with pytest.raises(
+        TileSetError, match=r"sar lacks 1 of \d+ tiles, the first of them optical_r000c001\.tif"
+    ) as caught:
+        TileSet(tmp_path / "copies")
     assert "--overwrite" in caught.value.hint
-    (folder / "optical" / "stale.tif").write_bytes(b"")
-    (folder / "notes.txt").write_text("mine")
-    cut(dtype="uint8", overwrite=True)
-    assert (folder / "notes.txt").read_text() == "mine"
-    assert not (folder / "optical" / "stale.tif").exists()
-    assert TileSet(folder).manifest.statistics.optical[0].dtype == "uint8"
 
 
-def test_what_is_not_a_tile_set_is_told(cut, tmp_path):
-    with pytest.raises(TileSetError, match=r"has no tiles\.json"):
-        TileSet(tmp_path / "nothing")
-    folder, _ = cut()
-    good = json.loads((folder / TILES).read_text())
-    for change, told in (
-        ({"version": 2}, "version 2, this rsfuse reads version 1"),
-        ({"colour": "red"}, "colour: Extra inputs"),
-        ({"size": "large"}, "size: "),
-        ({"legend": {"classes": []}}, "legend: .*distinct codes"),
-    ):
-        (folder / TILES).write_text(json.dumps(good | change))
-        with pytest.raises(TileSetError, match=told):
-            TileSet(folder)
-    (folder / TILES).write_text("{")
-    with pytest.raises(TileSetError, match=r"tiles\.json"):
-        TileSet(folder)
-    (folder / TILES).write_text(json.dumps(good))
-    (folder / "sar" / "r0c1.tif").unlink()
-    with pytest.raises(TileSetError, match=r"lacks 1 of 6 tiles, the first of them r0c1\.tif"):
-        TileSet(folder)
+def test_a_folder_that_is_none_is_told(tmp_path):
+    with pytest.raises(TileSetError, match=r"is not a tile set: it has no tiles\.json"):
+        TileSet(tmp_path)
 
 
-def test_labels_on_another_grid_take_the_nearest_code(write_raster):
-    codes = np.random.default_rng(2).choice([0, 4], (1, 40, 40)).astype(np.uint8)
-    path = write_raster("labels.tif", codes, transform=PLACE * Affine.scale(3))
-    with Scene(write_raster("a.tif", np.ones((1, 120, 130), np.uint8))) as scene, Labels(path, scene.grid) as labels:
-        read = labels.read(Window(-5, -5, 140, 130))
-    expected = np.full((130, 140), NODATA, np.uint8)
-    expected[5:125, 5:125] = codes[0].repeat(3, 0).repeat(3, 1)
-    np.testing.assert_array_equal(read, expected)
-
-
-def test_labels_are_255_where_they_have_no_data(write_raster, noise, whole):
-    codes = noise((1, 8, 8), "int32")
-    codes[0, 2, 3] = -1
-    with Labels(write_raster("labels.tif", codes, nodata=-1)) as labels:
-        read = labels.read(whole(labels.grid))
-        assert labels.legend is None
-    expected = codes[0].copy()
-    expected[2, 3] = NODATA
-    np.testing.assert_array_equal(read, expected)
-
-
-def test_label_codes_beyond_a_byte_are_told(write_raster, whole):
-    codes = np.full((1, 8, 8), 300, np.uint16)
-    with Labels(write_raster("labels.tif", codes)) as labels, pytest.raises(LegendMismatchError, match="code 300"):
-        labels.read(whole(labels.grid))
-
-
-def test_pictures_and_scores_are_no_labels(write_raster, noise):
-    with pytest.raises(SceneError, match=r"3 band.* of uint8"):
-        Labels(write_raster("a.tif", noise((3, 8, 8))))
-    with pytest.raises(SceneError, match=r"1 band.* of float32"):
-        Labels(write_raster("b.tif", noise((1, 8, 8), "float32")))
-
-
-def test_labels_of_another_place_are_told(write_raster, noise):
-    far = write_raster("far.tif", noise((1, 8, 8)), transform=PLACE * Affine.translation(500, 0))
-    with Scene(write_raster("a.tif", noise((1, 8, 8)))) as scene, pytest.raises(GridMismatchError, match="elsewhere"):
-        Labels(far, scene.grid)
+def test_tiles_are_selected_by_split(paths, tmp_path):
+    dataset = own_dataset([paths["optical"]], [], [paths["labels"]], LEGEND)
+    tile(dataset, tmp_path / "tiles", replace(SETTINGS, size=16, halo=0, rule=SplitRule("random")))
+    tiles = TileSet(tmp_path / "tiles")
+    parts = [tiles.select(split) for split in ("train", "val", "test")]
+    assert all(
+        entry.split == split for part, split in zip(parts, ("train", "val", "test"), strict=True) for entry in part
+    )
+    assert sum(map(len, parts)) == len(tiles.manifest.tiles) == 24
+    assert all(parts)

@@ -11,7 +11,6 @@ import rasterio
 from PIL import Image
 from rasterio.windows import Window
 
-from rsfuse.errors import TileSetError
 from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Recipe, load_recipe
 from rsfuse.raster.datasets.folders import read_folders
@@ -105,7 +104,6 @@ def test_a_picture_of_each_area_of_dubai_is_cut_and_trained_on(dubai, tmp_path):
     assert fit(one_step(3, 0), [tiles], tmp_path / "run", FitMeans(device="cpu")).bundle.legend.names == (
         *("building", "land", "road", "vegetation", "water"),
     )
-
 
 
 def test_the_layout_of_dubai_can_be_cut_as_it_stands(dubai, tmp_path):

@@ -20,7 +20,7 @@ from rsfuse.raster.crop import Crop
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands, Scene
-from rsfuse.raster.tile_plan import SplitRule
+from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
 
@@ -307,7 +307,6 @@ def test_labels_are_remapped_as_the_coding_says(paths, tmp_path):
     np.testing.assert_array_equal(tiles.read(entry).labels, expected)
 
 
-@pytest.mark.xfail(strict=True, reason="a GSD that is not known is written as null, which is then refused")
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 def test_a_scene_without_coordinates_can_be_cut(paths, tmp_path):
     bare = {

@@ -152,7 +152,8 @@ def _cover(scene: PlacedScene, cover: Cover) -> Rectangles:
             raise TileSetError(
                 f"no tile of {cover.size} px fits into scene {scene.files.name!r} "
                 f"({scene.files.optical}): {scene.window.height:.0f} x {scene.window.width:.0f} px are to be cut",
-                hint="choose a smaller --size, a larger part, or --edge shift, which fills up what is missing",
+                hint="choose a smaller --size"
+                + (", or a larger part" if is_part else ", or --edge shift, which fills up what is missing"),
             )
     plan = Plan.sliding(height, width, size=cover.size, halo=cover.halo)
     left, top = int(scene.window.col_off), int(scene.window.row_off)

@@ -260,8 +260,10 @@ def test_a_tile_that_does_not_fit_is_refused_or_hangs_over_the_edge_as_told():
     scene = placed("a", shape=(20, 50), window=Window(5, 3, 30, 15))
     with pytest.raises(TileSetError, match=r"no tile of 16 px fits into scene 'a' \(a\.tif\): 15 x 30 px"):
         plan_tiles([scene], Cover(16), SplitRule("none"))
-    ((one, two),) = plan_tiles([scene], Cover(16, edge="shift"), SplitRule("none")).tiles
-    assert (one.place, two.place) == ((5, 3, 16, 16), (19, 3, 16, 16))
+    with pytest.raises(TileSetError, match="15 x 30 px"):  # beyond the part lie pixels that nobody has asked for
+        plan_tiles([scene], Cover(16, edge="shift"), SplitRule("none"))
+    ((one, two),) = plan_tiles([placed("a", shape=(15, 30))], Cover(16, edge="shift"), SplitRule("none")).tiles
+    assert (one.place, two.place) == ((0, 0, 16, 16), (14, 0, 16, 16))
     with pytest.raises(SceneError, match="halo of 8 px"):
         plan_tiles([scene], Cover(16, 8, "shift"), SplitRule("none"))
 

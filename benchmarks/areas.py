@@ -20,9 +20,9 @@ from rsfuse.geometry.split import Split
 from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands
-from rsfuse.raster.scene_splits import SplitRule
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -16,9 +16,9 @@ from rsfuse.learn.fit import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipe import load_recipe
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Scene
-from rsfuse.raster.scene_splits import SplitRule
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.evaluate import evaluate_map
 from rsfuse.tasks.predict import PredictSettings, predict

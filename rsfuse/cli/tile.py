@@ -226,8 +226,8 @@ def tile(
         return
     from rsfuse.geometry.split import Shares
     from rsfuse.raster.scene import Bands
-    from rsfuse.raster.scene_lists import read_scene_lists
-    from rsfuse.raster.scene_splits import SplitRule
+    from rsfuse.raster.tiling.scene_lists import read_scene_lists
+    from rsfuse.raster.tiling.scene_splits import SplitRule
     from rsfuse.tasks.tile import TileSettings
     from rsfuse.tasks.tile import tile as cut
 
@@ -277,7 +277,7 @@ def _refuse_idle(idle: dict[str, bool]) -> None:
 
 
 def _is_drawn(path: Path) -> bool:
-    from rsfuse.raster.polygons import holds_polygons
+    from rsfuse.raster.drawn.polygons import holds_polygons
 
     return holds_polygons(path) or path.is_dir()
 
@@ -291,7 +291,7 @@ def _dataset(
     from rsfuse.raster.datasets.folders import read_folders
     from rsfuse.raster.datasets.registry import open_dataset
     from rsfuse.raster.legend_file import find_coding, find_legend
-    from rsfuse.raster.own_scenes import own_dataset
+    from rsfuse.raster.tiling.own_scenes import own_dataset
 
     if not dataset:
         if not labels:
@@ -337,7 +337,7 @@ def _crop(text: str, window: tuple[int, int, int, int] | None) -> Crop:
 
 def _tile_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: bool) -> None:
     """PanCollection: patches for pan-sharpening, which stay where they are."""
-    from rsfuse.raster.sharpening_set import write_sharpening_set
+    from rsfuse.raster.sharpening.patches import write_sharpening_set
 
     if len(roots) != 1:
         raise TileSetError(f"{len(roots)} roots of PanCollection are given", hint="give one")

@@ -8,7 +8,7 @@ from rsfuse.cli import show
 
 if TYPE_CHECKING:
     from rsfuse.raster.manifest import Manifest
-    from rsfuse.raster.sharpening_set import SharpeningReport
+    from rsfuse.raster.sharpening.patches import SharpeningReport
     from rsfuse.tasks.tile import TileReport
 
 

@@ -17,7 +17,7 @@ from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.footprint import check_overlap, coarseness, overlap
 from rsfuse.raster.opening import GDAL_ERRORS, Closing, open_plain, open_raster, reading
-from rsfuse.raster.stored_blocks import StoredBlocks
+from rsfuse.raster.tiling.stored_blocks import StoredBlocks
 
 _TOLERANCE_PX = 0.01  # of the warp; GDAL's own 0.125 px would show where two windows meet
 _AVERAGE_BEYOND = 2.0  # bilinear looks at two pixels a side: coarser than that, it would skip some (aliasing)

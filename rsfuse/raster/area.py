@@ -13,8 +13,8 @@ from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError
 from rsfuse.geometry.grid import Grid
-from rsfuse.raster.burning import Burner
-from rsfuse.raster.polygons import read_outlines
+from rsfuse.raster.drawn.burning import Burner
+from rsfuse.raster.drawn.polygons import read_outlines
 
 Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top in units of the scene's CRS."""

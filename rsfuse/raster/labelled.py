@@ -15,9 +15,9 @@ from rsfuse.legend import NODATA
 from rsfuse.raster.area import Area
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import SceneFiles
+from rsfuse.raster.drawn.polygon_labels import PolygonLabels
 from rsfuse.raster.labels import Labels, open_labels
 from rsfuse.raster.opening import Closing
-from rsfuse.raster.polygon_labels import PolygonLabels
 from rsfuse.raster.scene import Bands, Sample, Scene
 
 

@@ -15,10 +15,10 @@ from rsfuse.errors import LegendMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.legend import NODATA, Legend
 from rsfuse.raster.aligned import AlignedRaster
+from rsfuse.raster.drawn.polygon_labels import PolygonLabels
+from rsfuse.raster.drawn.polygons import holds_polygons
 from rsfuse.raster.opening import Closing, open_raster
 from rsfuse.raster.painted import painted_legend
-from rsfuse.raster.polygon_labels import PolygonLabels
-from rsfuse.raster.polygons import holds_polygons
 from rsfuse.raster.unknown_values import refuse_unknown
 
 _ANY_CODE = LabelCoding({code: code for code in range(NODATA + 1)})

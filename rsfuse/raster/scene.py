@@ -18,7 +18,7 @@ from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.footprint import gsd_m
 from rsfuse.raster.opening import Closing
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
-from rsfuse.raster.stored_blocks import StoredBlocks
+from rsfuse.raster.tiling.stored_blocks import StoredBlocks
 
 _SAMPLE_WINDOWS, _SAMPLE_SIDE = 8, 256  # 8 x 8 windows: 4 million pixels at most, a few seconds on any scene
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rsfuse.raster.patch_values import SharpeningStatistics
-from rsfuse.raster.sharpening_manifest import SharpeningHeader
-from rsfuse.raster.sharpening_set import SharpeningSample, SharpeningSet
+from rsfuse.raster.sharpening.manifest import SharpeningHeader
+from rsfuse.raster.sharpening.patches import SharpeningSample, SharpeningSet
+from rsfuse.raster.sharpening.values import SharpeningStatistics
 from rsfuse.raster.statistics import PERCENTILES, BandStatistics
 from rsfuse.reports.sheet import Sheet, SheetBlock, SheetRow, counted, evenly, write_sheet
 from rsfuse.reports.shown_bands import shown_bands

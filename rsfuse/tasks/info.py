@@ -13,7 +13,7 @@ from rsfuse.learn.bundle import MANIFEST, Bundle, bundle_names
 from rsfuse.learn.recipe import load_recipe, recipe_names
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.scene import Scene
-from rsfuse.raster.sharpening_set import SharpeningSet
+from rsfuse.raster.sharpening.patches import SharpeningSet
 from rsfuse.raster.statistics import BandStatistics
 from rsfuse.raster.table import read_table
 from rsfuse.raster.tiles import TILES, TileSet

@@ -12,20 +12,20 @@ from typing import Any
 
 import rsfuse
 from rsfuse.errors import TileSetError
-from rsfuse.raster.cutting import Cutting, Piece, Record, Unit, sampled_statistics, sampling_step, share_out
 from rsfuse.raster.datasets.dataset import Dataset
-from rsfuse.raster.inspection import BandNames, SceneFacts, check_alike, check_scale, inspect, with_paths
 from rsfuse.raster.labelled import SceneSource
 from rsfuse.raster.leaks import overlaps
 from rsfuse.raster.manifest import Manifest, SceneEntry, TileEntry, write_manifest
-from rsfuse.raster.scene_splits import PlacedScene
 from rsfuse.raster.statistics import SceneStatistics, merge_statistics
-from rsfuse.raster.survey import check_labels, scene_statistics, unknown_labels
-from rsfuse.raster.tile_files import TileFiles
-from rsfuse.raster.tile_journal import TileJournal, asked_for
-from rsfuse.raster.tile_plan import PlannedTile, TilePlan, plan_tiles, torn_apart
-from rsfuse.raster.tile_settings import TileSettings
-from rsfuse.raster.workers import Workers, workers_for
+from rsfuse.raster.tiling.cutting import Cutting, Piece, Record, Unit, sampled_statistics, sampling_step, share_out
+from rsfuse.raster.tiling.inspection import BandNames, SceneFacts, check_alike, check_scale, inspect, with_paths
+from rsfuse.raster.tiling.scene_splits import PlacedScene
+from rsfuse.raster.tiling.survey import check_labels, scene_statistics, unknown_labels
+from rsfuse.raster.tiling.tile_files import TileFiles
+from rsfuse.raster.tiling.tile_journal import TileJournal, asked_for
+from rsfuse.raster.tiling.tile_plan import PlannedTile, TilePlan, plan_tiles, torn_apart
+from rsfuse.raster.tiling.tile_settings import TileSettings
+from rsfuse.raster.tiling.workers import Workers, workers_for
 from rsfuse.tasks.progress import Progress, unheard
 
 __all__ = ["TileReport", "TileSettings", "tile"]

@@ -14,9 +14,9 @@ from rsfuse.learn.recipe import Recipe, load_recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset
-from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 SIDE, TILE = 256, 64

@@ -11,9 +11,9 @@ from rsfuse.learn.bundle import Bundle, build_network
 from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation, load_recipe
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 CPU = FitMeans(device="cpu")

@@ -10,9 +10,9 @@ from rsfuse.learn.fit import FitMeans, fit
 from rsfuse.learn.recipe import Augmentation
 from rsfuse.learn.samples import TrainingSamples, ValidationSamples, sources
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 

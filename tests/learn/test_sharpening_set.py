@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from rsfuse.errors import OutputError, TileSetError
-from rsfuse.raster.sharpening_set import SharpeningSet, write_sharpening_set
+from rsfuse.raster.sharpening.patches import SharpeningSet, write_sharpening_set
 from rsfuse_models import create_sharpener
 
 COUNTS = {"train_gf2.h5": 5, "valid_gf2.h5": 2, "test_gf2_multiExm1.h5": 3, "test_gf2_OrigScale_multiExm1.h5": 3}
@@ -243,7 +243,7 @@ def test_a_fork_reads_from_files_of_its_own(folder):
 import os, sys
 from pathlib import Path
 import numpy as np
-from rsfuse.raster.sharpening_set import SharpeningSet
+from rsfuse.raster.sharpening.patches import SharpeningSet
 patches = SharpeningSet(Path({str(folder)!r}))
 expected = [patches.read(entry).pan for entry in patches.entries]
 before = dict(patches._handles)

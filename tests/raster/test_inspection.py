@@ -16,11 +16,19 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import SceneFiles
-from rsfuse.raster.inspection import BandNames, SceneFacts, check_alike, check_scale, inspect, with_paths, with_units
 from rsfuse.raster.labelled import SceneSource
 from rsfuse.raster.manifest import SceneEntry
 from rsfuse.raster.scene import Bands
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
+from rsfuse.raster.tiling.inspection import (
+    BandNames,
+    SceneFacts,
+    check_alike,
+    check_scale,
+    inspect,
+    with_paths,
+    with_units,
+)
 
 PLACE = Affine(10.0, 0.0, 480_000.0, 0.0, -10.0, 6_680_000.0)
 CODING = LabelCoding.of(LEGENDS["sentinel-5"])

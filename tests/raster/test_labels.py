@@ -19,9 +19,9 @@ from rsfuse.coding import LabelCoding
 from rsfuse.errors import GridMismatchError, LegendMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.legend import NODATA
-from rsfuse.raster.burning import BLOCK, Burner
+from rsfuse.raster.drawn.burning import BLOCK, Burner
+from rsfuse.raster.drawn.polygon_labels import PolygonLabels
 from rsfuse.raster.labels import Labels, open_labels
-from rsfuse.raster.polygon_labels import PolygonLabels
 from rsfuse.raster.scene import Scene
 
 PLACE = Affine(10.0, 0.0, 480_000.0, 0.0, -10.0, 6_680_000.0)

@@ -7,9 +7,9 @@ from rsfuse.coding import LabelCoding
 from rsfuse.errors import LegendMismatchError, TileSetError
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.map_writer import MapWriter
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Scene
-from rsfuse.raster.scene_lists import read_scene_lists
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_lists import read_scene_lists
 
 LEGEND = LEGENDS["sentinel-5"]
 

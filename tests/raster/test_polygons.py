@@ -15,7 +15,7 @@ from shapely import Point, Polygon, box
 
 from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
-from rsfuse.raster.polygons import NO_VALUE, Polygons, holds_polygons, read_outlines, read_polygons
+from rsfuse.raster.drawn.polygons import NO_VALUE, Polygons, holds_polygons, read_outlines, read_polygons
 
 UTM = "EPSG:32722"
 PLACE = Affine(10.0, 0.0, 480_000.0, 0.0, -10.0, 6_680_000.0)
@@ -211,7 +211,7 @@ def test_two_gdals_live_in_one_process_and_in_those_it_spawns(draw, write_raster
     code = f"""
 import {first}, rasterio, pyogrio, multiprocessing
 from pathlib import Path
-from rsfuse.raster.polygons import read_outlines
+from rsfuse.raster.drawn.polygons import read_outlines
 from rsfuse.raster.scene import Scene
 def centre(_):
     with Scene(Path({str(raster)!r})) as scene:

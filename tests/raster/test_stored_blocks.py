@@ -8,7 +8,7 @@ from rasterio.io import MemoryFile
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError
-from rsfuse.raster.stored_blocks import StoredBlocks, with_blocks
+from rsfuse.raster.tiling.stored_blocks import StoredBlocks, with_blocks
 
 PLACE = {"crs": "EPSG:32650", "transform": Affine(5, 0, 500_000, 0, -5, 3_400_000)}
 SIDE, BLOCK = 320, 64

@@ -17,8 +17,8 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.split import Shares
 from rsfuse.raster.datasets.dataset import SceneFiles
 from rsfuse.raster.leaks import Overlap
-from rsfuse.raster.scene_splits import PlacedScene, SplitRule
-from rsfuse.raster.tile_plan import Cover, plan_tiles, torn_apart
+from rsfuse.raster.tiling.scene_splits import PlacedScene, SplitRule
+from rsfuse.raster.tiling.tile_plan import Cover, plan_tiles, torn_apart
 
 UTM = CRS.from_epsg(32722)
 NEIGHBOUR = CRS.from_epsg(32721)

@@ -18,10 +18,10 @@ from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
 from rsfuse.raster import tiles as tiles_module
 from rsfuse.raster.crop import Crop
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands
-from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 PLACE = Affine(10.0, 0.0, 480_000.0, 0.0, -10.0, 6_680_000.0)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rsfuse.errors import RsfuseError, SceneError
-from rsfuse.raster.workers import Workers, workers_for
+from rsfuse.raster.tiling.workers import Workers, workers_for
 
 ITEMS = [3, 1, 2, 0]
 

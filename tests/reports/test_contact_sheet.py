@@ -11,11 +11,11 @@ from PIL import Image
 
 from rsfuse.errors import OutputError
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.sharpening_set import SharpeningSet, write_sharpening_set
+from rsfuse.raster.sharpening.patches import SharpeningSet, write_sharpening_set
 from rsfuse.raster.statistics import BandStatistics
-from rsfuse.raster.tile_plan import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.tile_plan import SplitRule
 from rsfuse.reports import thumbnails
 from rsfuse.reports.contact_sheet import draw_contact_sheet
 from rsfuse.reports.patch_sheet import draw_patch_sheet

@@ -9,10 +9,10 @@ from PIL import Image
 
 from rsfuse.errors import OutputError, RsfuseError, TileSetError
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.sharpening_set import write_sharpening_set
-from rsfuse.raster.tile_plan import SplitRule
+from rsfuse.raster.sharpening.patches import write_sharpening_set
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.tile_plan import SplitRule
 from rsfuse.tasks.info import PICTURED, draw_sheet, info
 from rsfuse.tasks.tile import TileSettings, tile
 

@@ -15,13 +15,13 @@ from rsfuse.coding import LabelCoding
 from rsfuse.errors import LegendMismatchError, SceneError, TileSetError
 from rsfuse.geometry.split import Shares
 from rsfuse.legends import LEGENDS
-from rsfuse.raster import cutting
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.map_writer import MapWriter
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands, Scene
-from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling import cutting
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 LEGEND = LEGENDS["sentinel-5"]

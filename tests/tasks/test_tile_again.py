@@ -14,11 +14,11 @@ from rsfuse.errors import LegendMismatchError, OutputError, RsfuseError, TileSet
 from rsfuse.geometry.split import Shares
 from rsfuse.legend import NODATA, Legend
 from rsfuse.legends import LEGENDS
-from rsfuse.raster import cutting
 from rsfuse.raster.crop import Crop
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands
-from rsfuse.raster.scene_splits import SplitRule
+from rsfuse.raster.tiling import cutting
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 LEGEND = LEGENDS["sentinel-5"]

@@ -13,10 +13,10 @@ from affine import Affine
 from rsfuse.errors import GridMismatchError, LegendMismatchError, SceneError, TileSetError
 from rsfuse.geometry.split import Shares
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.own_scenes import own_dataset
 from rsfuse.raster.scene import Bands, Scene
-from rsfuse.raster.scene_splits import SplitRule
 from rsfuse.raster.tiles import TileSet
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 LEGEND = LEGENDS["sentinel-5"]

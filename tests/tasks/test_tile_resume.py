@@ -17,10 +17,10 @@ from affine import Affine
 
 from rsfuse.geometry.split import Shares
 from rsfuse.legends import LEGENDS
-from rsfuse.raster import cutting
 from rsfuse.raster.crop import Crop
-from rsfuse.raster.own_scenes import own_dataset
-from rsfuse.raster.scene_splits import SplitRule
+from rsfuse.raster.tiling import cutting
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.tasks.tile import TileSettings, tile
 
 LEGEND = LEGENDS["sentinel-5"]
@@ -164,7 +164,7 @@ def test_killed_between_the_manifest_and_the_end_it_clears_up(paths, tmp_path, d
 
 COMMAND = f"""
 import time
-import rsfuse.raster.cutting as cutting
+import rsfuse.raster.tiling.cutting as cutting
 cutting._UNIT_BYTES = {UNIT}
 run = cutting.Cutting.run
 def slow_run(self, unit):  # so that it can be stopped in time

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rsfuse.errors import TileSetError
-from rsfuse.raster import patch_values
 from rsfuse.raster.datasets.pancollection import SENSORS, read_pancollection
-from rsfuse.raster.patch_values import measure_patches
+from rsfuse.raster.sharpening import values as patch_values
+from rsfuse.raster.sharpening.values import measure_patches
 
 TRAIN, VALID = "train_{}.h5", "valid_{}.h5"
 REDUCED, FULL = "test_{}_multiExm1.h5", "test_{}_OrigScale_multiExm1.h5"

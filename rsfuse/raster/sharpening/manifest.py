@@ -12,7 +12,7 @@ import rsfuse
 from rsfuse.errors import TileSetError
 from rsfuse.raster.datasets.pancollection import RATIO, PanCollection, Split
 from rsfuse.raster.manifest import TILES
-from rsfuse.raster.patch_values import SharpeningStatistics
+from rsfuse.raster.sharpening.values import SharpeningStatistics
 from rsfuse.raster.table import read_table, write_table
 
 AGAIN = "write the set again: rsfuse tile --dataset pancollection ROOT --out {folder} --overwrite"

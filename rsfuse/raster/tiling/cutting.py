@@ -21,16 +21,16 @@ from rasterio.windows import Window
 from rsfuse.errors import TileSetError
 from rsfuse.legend import Legend
 from rsfuse.raster.disk import writing
-from rsfuse.raster.inspection import with_units
 from rsfuse.raster.labelled import LabelledSample, LabelledScene, SceneSource
 from rsfuse.raster.manifest import TileEntry
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
-from rsfuse.raster.stored_blocks import StoredBlocks
-from rsfuse.raster.tile_files import StoredPart, TileFiles
-from rsfuse.raster.tile_plan import PlannedTile
+from rsfuse.raster.tiling.inspection import with_units
+from rsfuse.raster.tiling.stored_blocks import StoredBlocks
+from rsfuse.raster.tiling.tile_files import StoredPart, TileFiles
+from rsfuse.raster.tiling.tile_plan import PlannedTile
 
 _UNIT_BYTES = 64 * 2**20  # of pixels read at once: 4 x 4 tiles of 512 px of four bands of uint16, SAR and labels
-_SAMPLED_PIXELS = 2**21  # of training that statistics look at: their error is a thousandth of the spread
+_SAMPLED_PIXELS = 2**20  # of training that statistics look at: their error is a thousandth of the spread
 
 
 @dataclass(frozen=True)

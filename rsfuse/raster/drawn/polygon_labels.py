@@ -12,9 +12,9 @@ from rasterio.windows import Window
 from rsfuse.coding import LabelCoding
 from rsfuse.geometry.grid import Grid
 from rsfuse.legend import NODATA, Legend
-from rsfuse.raster.burning import Burner
+from rsfuse.raster.drawn.burning import Burner
+from rsfuse.raster.drawn.polygons import NO_VALUE, read_polygons
 from rsfuse.raster.opening import Closing
-from rsfuse.raster.polygons import NO_VALUE, read_polygons
 from rsfuse.raster.unknown_values import refuse_unknown
 
 

@@ -11,9 +11,9 @@ from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset, Edge
 from rsfuse.raster.manifest import Reading
 from rsfuse.raster.scene import Bands
-from rsfuse.raster.scene_splits import SplitRule
-from rsfuse.raster.tile_files import Compression
-from rsfuse.raster.tile_plan import Cover
+from rsfuse.raster.tiling.scene_splits import SplitRule
+from rsfuse.raster.tiling.tile_files import Compression
+from rsfuse.raster.tiling.tile_plan import Cover
 
 
 @dataclass(frozen=True)

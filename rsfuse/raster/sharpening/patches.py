@@ -20,8 +20,7 @@ from rsfuse.raster.datasets.pancollection import read_pancollection, reading_pat
 from rsfuse.raster.disk import writing
 from rsfuse.raster.manifest import TILES
 from rsfuse.raster.opening import Closing
-from rsfuse.raster.patch_values import measure_patches
-from rsfuse.raster.sharpening_manifest import (
+from rsfuse.raster.sharpening.manifest import (
     AGAIN,
     SharpeningEntry,
     SharpeningHeader,
@@ -29,6 +28,7 @@ from rsfuse.raster.sharpening_manifest import (
     read_sharpening_manifest,
     write_sharpening_manifest,
 )
+from rsfuse.raster.sharpening.values import measure_patches
 
 
 @dataclass(frozen=True)

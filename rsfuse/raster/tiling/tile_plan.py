@@ -23,7 +23,7 @@ from rsfuse.geometry.split import (
 )
 from rsfuse.raster.datasets.dataset import Edge
 from rsfuse.raster.leaks import Overlap, overlaps, rectangles_on
-from rsfuse.raster.scene_splits import PlacedScene, SplitRule, split_as_published, split_by_lists, split_by_scene
+from rsfuse.raster.tiling.scene_splits import PlacedScene, SplitRule, split_as_published, split_by_lists, split_by_scene
 
 _ENOUGH_SCENES = 4
 """With so many, whole scenes can be held out and most are left to train on."""

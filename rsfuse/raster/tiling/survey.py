@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rsfuse.errors import LegendMismatchError
-from rsfuse.raster.cutting import Unit
-from rsfuse.raster.inspection import SceneFacts, with_units
+from rsfuse.raster.drawn.polygon_labels import PolygonLabels
 from rsfuse.raster.labelled import SceneSource
-from rsfuse.raster.polygon_labels import PolygonLabels
 from rsfuse.raster.statistics import SceneStatistics
+from rsfuse.raster.tiling.cutting import Unit
+from rsfuse.raster.tiling.inspection import SceneFacts, with_units
 
 
 @dataclass(frozen=True)

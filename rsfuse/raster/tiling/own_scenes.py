@@ -11,8 +11,8 @@ from rsfuse.coding import LabelCoding
 from rsfuse.errors import TileSetError
 from rsfuse.legend import Legend
 from rsfuse.raster.datasets.dataset import Dataset, SceneFiles
+from rsfuse.raster.drawn.polygons import holds_polygons
 from rsfuse.raster.labels import Labels
-from rsfuse.raster.polygons import holds_polygons
 
 _RASTERS = {".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".dat"}
 

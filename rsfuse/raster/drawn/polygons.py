@@ -22,8 +22,8 @@ from shapely.errors import ShapelyError
 
 from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
+from rsfuse.raster.drawn.outlines import areas, cut_short, moved
 from rsfuse.raster.opening import GDAL_ERRORS, bound_cache
-from rsfuse.raster.outlines import areas, cut_short, moved
 
 SUFFIXES = frozenset({".gpkg", ".geojson", ".json", ".shp", ".fgb", ".gml", ".kml"})
 """Endings, in lower case, by which a file of polygons is known."""

@@ -19,7 +19,7 @@ from rsfuse.raster.disk import writing
 from rsfuse.raster.labelled import LabelledSample
 from rsfuse.raster.opening import quiet
 from rsfuse.raster.painted import paint
-from rsfuse.raster.stored_blocks import with_blocks
+from rsfuse.raster.tiling.stored_blocks import with_blocks
 
 Compression = Literal["scene", "none", "zstd", "deflate"]
 """Of tiles; "scene" is that of the scene's own file, whose packed blocks are taken over where tiles end with blocks."""

@@ -1,0 +1,1 @@
+"""What was drawn as polygons: read, mended, brought to pixels."""

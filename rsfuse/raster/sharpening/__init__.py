@@ -1,0 +1,1 @@
+"""Patches for pan-sharpening, read from where they are."""

@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.fit import FitMeans
+from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.predictor import Predictor
-from rsfuse.learn.recipe import load_recipe
+from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiling.own_scenes import own_dataset
@@ -60,7 +60,8 @@ def main() -> None:
     options = parser.parse_args()
     tiles = [cut(seed, options.out) for seed in SEEDS]
     report = train(load_recipe("pad_demo", options.settings), tiles, options.out / "demo", FitMeans(), overwrite=True)
-    print(f"{report.seconds:.0f} s, best at step {report.step}, validation mIoU {report.miou:.4f}", flush=True)
+    assert report is not None  # this is the only process
+    print(f"{report.seconds:.0f} s, best at step {report.step}, {report.scores}", flush=True)
     predictor = Predictor(Bundle.open(options.out / "demo"))
     for seed in TEST_SEEDS:
         for cloud in (0.0, 0.3):

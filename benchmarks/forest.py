@@ -19,7 +19,7 @@ from scipy.ndimage import uniform_filter
 from sklearn.ensemble import RandomForestClassifier
 
 from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, Area, test_labels
-from rsfuse.learn.recipe import Inputs
+from rsfuse.learn.recipes.inputs import Inputs
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA
 from rsfuse.metrics import Confusion

@@ -13,14 +13,14 @@ import json
 from itertools import product
 from pathlib import Path
 
-from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, Area, cut, test_labels
-from rsfuse.learn.bundle import MANIFEST, Bundle
-from rsfuse.learn.fit import FitMeans
+from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, cut, test_labels
+from benchmarks.comparison import TESTS, mapped
+from benchmarks.judging import judge
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundle_files import MANIFEST
+from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.predictor import Predictor
-from rsfuse.learn.recipe import load_recipe
-from rsfuse.raster.scene import Scene
-from rsfuse.tasks.evaluate import evaluate_map
-from rsfuse.tasks.predict import PredictSettings, predict
+from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.tasks.train import train
 
 RECIPE = "pad_sentinel-10m"
@@ -40,20 +40,8 @@ def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) ->
     maps = {area.name: mapped(area, predictor, folder / name) for area in AREAS}
     for test, labels in tests.items():
         if not (test == "riverside" and RIVERSIDE in areas):
-            judged = evaluate_map(
-                maps["riverside" if test == "riverside" else "porto-alegre"], labels, LEGEND
-            ).to_dict()
-            iou = {each["name"]: each["iou"] for each in judged["classes"]}
-            scores[test] = {"oa": judged["oa"], "miou": judged["miou"], "iou": iou}
+            scores[test] = judge(maps[TESTS[test]], labels, LEGEND)
     return scores
-
-
-def mapped(area: Area, predictor: Predictor, folder: Path) -> Path:
-    """The map of an area."""
-    target = folder / f"{area.name}.tif"
-    with Scene(area.optical, area.sar, bands=area.bands) as scene:
-        predict(scene, predictor, target, PredictSettings(overwrite=True))
-    return target
 
 
 def main() -> None:

@@ -81,7 +81,7 @@ def small_network() -> tuple[str, ...]:
         "network.aux_stage=1",
         "training.halo=4",
         "training.crop=32",
-        "training.warmup=2",
+        "schedule.warmup=2",
     )
 
 
@@ -93,7 +93,7 @@ def save_untrained(small_network: tuple[str, ...]) -> Callable[..., tuple[Bundle
         import torch
 
         from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
-        from rsfuse.learn.recipe import load_recipe
+        from rsfuse.learn.recipes.reading import load_recipe
         from rsfuse.legends import LEGENDS
 
         recipe, legend = load_recipe("pad_sentinel-10m", small_network), LEGENDS["sentinel-5"]

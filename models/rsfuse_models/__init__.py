@@ -23,6 +23,8 @@ __all__ = [
     "create_sharpener",
     "network_class",
     "network_names",
+    "sharpener_class",
+    "sharpener_names",
 ]
 
 _HOMES = {
@@ -76,16 +78,30 @@ def create_sharpener(name: str, **options: Any) -> SharpeningNetwork:
     """Build a pan-sharpening network with fresh weights.
 
     Args:
-        name: "cf2n".
+        name: one of `sharpener_names`.
         options: the keyword arguments of its constructor: bands, ratio and what it has of its own.
 
     Raises:
         ValueError: if no network has this name, or an option has a value that cannot be.
     """
+    return sharpener_class(name)(**options)
+
+
+def sharpener_names() -> tuple[str, ...]:
+    """Names that `create_sharpener` knows, sorted."""
+    return tuple(sorted(_SHARPENERS))
+
+
+def sharpener_class(name: str) -> type[SharpeningNetwork]:
+    """The class of a pan-sharpening network.
+
+    Raises:
+        ValueError: if no network has this name.
+    """
     if name not in _SHARPENERS:
-        raise ValueError(f"no sharpening network is called {name!r}; choose one of {', '.join(sorted(_SHARPENERS))}")
+        raise ValueError(f"no sharpening network is called {name!r}; choose one of {', '.join(sharpener_names())}")
     home, class_name = _SHARPENERS[name]
-    network: SharpeningNetwork = getattr(import_module(home), class_name)(**options)
+    network: type[SharpeningNetwork] = getattr(import_module(home), class_name)
     return network
 
 

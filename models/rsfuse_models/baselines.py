@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
 from rsfuse_models.contract import FusionNetwork, TrainingOutput
-from rsfuse_models.layers.encoders import Encoder, Pretrained
+from rsfuse_models.layers.encoders import Encoder
 from rsfuse_models.layers.heads import FCNHead, MapNorm, UPerHead, resize
+from rsfuse_models.layers.pretrained import CHANCE, Pretrained, Start
 
 Sensors = Literal["both", "optical", "sar"]
 
@@ -29,9 +30,12 @@ class EarlyFusion(FusionNetwork):
         architecture: a name of `segmentation_models_pytorch.create_model`, such as "unet" or "segformer".
         encoder: a name of its encoders; "tu-" before a name of timm's takes that one, if it takes images of any size.
         sensors: whose bands the network sees.
+        pretrained: what an encoder of timm's ("tu-...") starts from, see `PAD`; "none" for the library's own encoders.
+        encoder_weights: file of weights of timm's encoder that it starts from; goes before `pretrained`.
 
     Raises:
-        ValueError: if the library has no such architecture or encoder, or the sensor has no bands.
+        ValueError: if the library has no such architecture or encoder, the sensor has no bands, or the weights to start
+            from cannot be had or do not fit.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class EarlyFusion(FusionNetwork):
         architecture: str = "unet",
         encoder: str = "resnet34",
         sensors: Sensors = "both",
+        pretrained: Pretrained = "none",
+        encoder_weights: str | None = None,
     ) -> None:
         super().__init__(optical_channels=optical_channels, sar_channels=sar_channels, multiple=STRIDE)
         self.sensors: Sensors = sensors
@@ -56,6 +62,7 @@ class EarlyFusion(FusionNetwork):
         except (KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"no network {architecture!r} with encoder {encoder!r}: {error}") from error
         self.network: nn.Module = network
+        _start(network.encoder, encoder, bands, Start(pretrained, encoder_weights))
         _train_on_one_image(self.network)
 
     def score(self, optical: Tensor, sar: Tensor) -> Tensor:
@@ -67,6 +74,15 @@ class EarlyFusion(FusionNetwork):
     def score_training(self, optical: Tensor, sar: Tensor) -> TrainingOutput:
         """`score`, and nothing beside it."""
         return TrainingOutput(self.score(optical, sar))
+
+
+def _start(encoder: Any, name: str, bands: int, start: Start) -> None:
+    """Fill an encoder of segmentation_models_pytorch that holds one of timm's."""
+    if start == CHANCE:
+        return
+    if not name.startswith("tu-"):
+        raise ValueError(f"encoder {name!r} is not timm's and starts from chance; name one of timm's: 'tu-{name}'")
+    start.fill(encoder.model, name.removeprefix("tu-"), bands, {})
 
 
 def _train_on_one_image(network: nn.Module) -> None:
@@ -89,7 +105,10 @@ class LateFusion(FusionNetwork):
         num_classes: K.
         encoder: name in timm; both branches have it, with weights of their own.
         stages: levels of timm's `feature_info` that are added; None for those at strides 4, 8, 16 and 32.
-        pretrained: "imagenet-lite0" starts both branches of `tf_efficientnet_lite0` from ImageNet.
+        pretrained: what both branches start from: "none", chance; "imagenet-lite0", the ImageNet weights of
+            `tf_efficientnet_lite0` that come with rsfuse; "timm", those that timm names for the encoder, downloaded.
+        encoder_weights: file of weights of timm's encoder (.safetensors, .pth, .bin) that both branches start from;
+            goes before `pretrained`.
         channels: width of the UPer head.
         aux_channels: width of the auxiliary head.
         aux_stage: which of the stages the auxiliary head reads, from 0.
@@ -109,6 +128,7 @@ class LateFusion(FusionNetwork):
         encoder: str = "convnextv2_tiny",
         stages: tuple[int, ...] | None = None,
         pretrained: Pretrained = "none",
+        encoder_weights: str | None = None,
         channels: int = 256,
         aux_channels: int = 128,
         aux_stage: int = 2,
@@ -116,7 +136,7 @@ class LateFusion(FusionNetwork):
         dropout: float = 0.1,
     ) -> None:
         optical_encoder, sar_encoder = (
-            Encoder(encoder, count, stages=stages, drop_path=drop_path, pretrained=pretrained)
+            Encoder(encoder, count, stages=stages, drop_path=drop_path, start=Start(pretrained, encoder_weights))
             for count in (optical_channels, sar_channels)
         )
         widths = optical_encoder.channels

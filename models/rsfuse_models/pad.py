@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rsfuse_models.contract import FusionNetwork, TrainingOutput
-from rsfuse_models.layers.encoders import Encoder, Pretrained
+from rsfuse_models.layers.encoders import Encoder
 from rsfuse_models.layers.fourier import Spectrum, decouple, radial_distance, recouple
 from rsfuse_models.layers.heads import FCNHead, UPerHead, resize
 from rsfuse_models.layers.precision import at_least_float32
+from rsfuse_models.layers.pretrained import Pretrained, Start
 
 SHARPNESS = 10.0  # T of the amplitude mask, fixed in the published code
 REDUCTION = 8  # channels of the phase, over the hidden ones of its gate
@@ -155,7 +156,10 @@ class PAD(FusionNetwork):
         num_classes: K.
         encoder: name in timm; both branches have it, with weights of their own.
         stages: levels of timm's `feature_info` that are fused; None for those at strides 4, 8, 16 and 32.
-        pretrained: "imagenet-lite0" starts both branches of `tf_efficientnet_lite0` from ImageNet.
+        pretrained: what both branches start from: "none", chance; "imagenet-lite0", the ImageNet weights of
+            `tf_efficientnet_lite0` that come with rsfuse; "timm", those that timm names for the encoder, downloaded.
+        encoder_weights: file of weights of timm's encoder (.safetensors, .pth, .bin) that both branches start from;
+            goes before `pretrained`.
         channels: width of the UPer head.
         aux_channels: width of the auxiliary head.
         aux_stage: which of the fused stages the auxiliary head reads, from 0.
@@ -181,6 +185,7 @@ class PAD(FusionNetwork):
         encoder: str = "convnextv2_tiny",
         stages: tuple[int, ...] | None = None,
         pretrained: Pretrained = "none",
+        encoder_weights: str | None = None,
         channels: int = 256,
         aux_channels: int = 128,
         aux_stage: int = 2,
@@ -196,7 +201,7 @@ class PAD(FusionNetwork):
         phase_correction: bool = True,
     ) -> None:
         optical_encoder, sar_encoder = (
-            Encoder(encoder, count, stages=stages, drop_path=drop_path, pretrained=pretrained)
+            Encoder(encoder, count, stages=stages, drop_path=drop_path, start=Start(pretrained, encoder_weights))
             for count in (optical_channels, sar_channels)
         )
         widths, strides = optical_encoder.channels, optical_encoder.strides

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from rsfuse_models.contract import FusionNetwork, TrainingOutput
-from rsfuse_models.layers.encoders import Encoder, Pretrained
+from rsfuse_models.layers.encoders import Encoder
 from rsfuse_models.layers.heads import FCNHead, MapNorm, UPerHead, resize
+from rsfuse_models.layers.pretrained import Pretrained, Start
 from rsfuse_models.layers.wavelet import HighFrequency
 
 InputRange = Literal["fixed", "paper"]
@@ -168,7 +169,11 @@ class WHFNet(FusionNetwork):
         sar_encoder: likewise, with as many channels at each stage.
         optical_window: side of a Swin encoder's windows, in places of its map; None for that of its name. Published: 4
             for patches of 128 and 256 px, 8 for 512.
-        pretrained: "imagenet-lite0" starts encoders that are `tf_efficientnet_lite0` from ImageNet.
+        pretrained: what both encoders start from: "none", chance; "imagenet-lite0", the ImageNet weights of
+            `tf_efficientnet_lite0` that come with rsfuse; "timm", those that timm names for each, downloaded.
+        optical_encoder_weights: file of weights of timm's encoder (.safetensors, .pth, .bin) that the optical one
+            starts from; goes before `pretrained`.
+        sar_encoder_weights: likewise.
         wavelet: of the high-frequency images; others than "haar" run through pytorch_wavelets.
         input_range: of the high-frequency images, see `HighFrequencyImage`; "fixed" makes no seams between patches
             (with Haar, where patches begin at even pixels).
@@ -181,7 +186,7 @@ class WHFNet(FusionNetwork):
         dropout: before the last layer of each head.
 
     Raises:
-        ValueError: if the encoders differ in channels.
+        ValueError: if the encoders differ in channels, or the weights to start from cannot be had or do not fit.
     """
 
     def __init__(
@@ -194,6 +199,8 @@ class WHFNet(FusionNetwork):
         sar_encoder: str = "convnextv2_tiny",
         optical_window: int | None = None,
         pretrained: Pretrained = "none",
+        optical_encoder_weights: str | None = None,
+        sar_encoder_weights: str | None = None,
         wavelet: str = "haar",
         input_range: InputRange = "fixed",
         fusion: Literal["cmi", "sum"] = "cmi",
@@ -208,10 +215,12 @@ class WHFNet(FusionNetwork):
             optical_encoder,
             optical_channels,
             drop_path=optical_drop_path,
-            pretrained=pretrained,
+            start=Start(pretrained, optical_encoder_weights),
             window=optical_window,
         )
-        self.sar_encoder = Encoder(sar_encoder, sar_channels, drop_path=sar_drop_path, pretrained=pretrained)
+        self.sar_encoder = Encoder(
+            sar_encoder, sar_channels, drop_path=sar_drop_path, start=Start(pretrained, sar_encoder_weights)
+        )
         widths = self.optical_encoder.channels
         if widths != self.sar_encoder.channels:
             raise ValueError(

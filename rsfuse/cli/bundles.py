@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rsfuse.cli import options, show
+
+if TYPE_CHECKING:
+    from rsfuse.learn.bundle import Bundle
+    from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 
 def bundles(
@@ -16,22 +20,30 @@ def bundles(
     verbose: options.Verbose = False,
 ) -> None:
     """List the trained bundles that ship, or print the card of one."""
-    from rsfuse.learn.bundle import DEFAULT_BUNDLE, Bundle, bundle_names
+    from rsfuse.learn.bundle_files import bundle_names
+    from rsfuse.learn.sharpening_bundle import open_any_bundle
 
-    opened = [Bundle.open(each) for each in ([name] if name else bundle_names())]
+    opened = [open_any_bundle(each) for each in ([name] if name else bundle_names())]
     if as_json:
         show.document({each.name: each.manifest.model_dump(mode="json") for each in opened})
     elif name:
         show.line(opened[0].card)
     else:
-        rows = [
-            (
-                f"{each.name} (default)" if each.name == DEFAULT_BUNDLE else each.name,
-                ", ".join(each.manifest.inputs.optical),
-                ", ".join(each.manifest.inputs.sar),
-                f"{each.manifest.gsd_m:g}",
-                ", ".join(each.legend.names),
-            )
-            for each in opened
-        ]
-        show.table("bundles", ("name", "optical", "SAR", "GSD m", "classes"), rows)
+        columns = ("name", "optical", "SAR", "GSD m", "classes")
+        show.table("bundles", columns, [_row(each) for each in opened])
+
+
+def _row(bundle: Bundle | SharpeningBundle) -> tuple[str, ...]:
+    from rsfuse.learn.bundle import DEFAULT_BUNDLE, Bundle
+
+    name = f"{bundle.name} (default)" if bundle.name == DEFAULT_BUNDLE else bundle.name
+    if not isinstance(bundle, Bundle):
+        return name, f"panchromatic, {', '.join(bundle.manifest.inputs.ms)}", "", "", "none: it sharpens"
+    inputs = bundle.manifest.inputs
+    return (
+        name,
+        ", ".join(inputs.optical),
+        ", ".join(inputs.sar),
+        f"{bundle.manifest.gsd_m:g}",
+        ", ".join(bundle.legend.names),
+    )

@@ -18,7 +18,7 @@ def recipes(
     verbose: options.Verbose = False,
 ) -> None:
     """List the recipes that ship, or print one."""
-    from rsfuse.learn.recipe import find_recipe, load_recipe, read_recipe_text, recipe_names
+    from rsfuse.learn.recipes.reading import find_recipe, load_recipe, read_recipe_text, recipe_names
 
     if as_json:
         names = [find_recipe(name).stem] if name else recipe_names()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import typer
 from rich.console import Console
@@ -19,6 +19,13 @@ from rsfuse.errors import RsfuseError
 
 _PLAIN_EVERY_S = 10.0
 """Between two lines of progress where there is no terminal."""
+
+
+class Tell(Protocol):
+    """Called now and then with what is done and what there is in all; figures are shown beside it."""
+
+    def __call__(self, done: int, total: int, figures: str = "") -> None:
+        """Show how far it is."""
 
 
 class _State:
@@ -95,7 +102,7 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def progress(what: str, unit: str) -> Iterator[Tell]:
     """A bar with rate and time left on a terminal, a line now and then elsewhere.
 
     Args:
@@ -104,11 +111,11 @@ def progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """
     console = _err()
     if _State.quiet:
-        yield lambda done, total: None
+        yield lambda done, total, figures="": None
     elif console.is_terminal:
         with _bar(console, unit) as bar:
-            task = bar.add_task(what, total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            task = bar.add_task(what, total=None, figures="")
+            yield lambda done, total, figures="": bar.update(task, completed=done, total=total, figures=figures)
     else:
         yield _plain(what, unit)
 
@@ -134,23 +141,39 @@ def _bar(console: Console, unit: str) -> Any:
         rich.TextColumn("{task.description}"),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[figures]}"),
         Rate(),
         rich.TimeRemainingColumn(),
         console=console,
     )
 
 
-def _plain(what: str, unit: str) -> Callable[[int, int], None]:
-    start = told = time.monotonic()
+class Clock:
+    """Rate and time left of counted work.
 
-    def tell(done: int, total: int) -> None:
+    Args:
+        done: what was done before it started.
+    """
+
+    def __init__(self, done: int = 0) -> None:
+        self._start, self._before = time.monotonic(), done
+
+    def told(self, done: int, total: int, unit: str) -> str:
+        """Rate since the start, and the time left at that rate."""
+        spent, gone = max(time.monotonic() - self._start, 1e-9), done - self._before
+        left = spent / max(gone, 1) * (total - done)
+        return f"{gone / spent:.1f} {unit} a second, {left:.0f} s left"
+
+
+def _plain(what: str, unit: str) -> Tell:
+    clock, told = Clock(), time.monotonic()
+
+    def tell(done: int, total: int, figures: str = "") -> None:
         nonlocal told
         now = time.monotonic()
         if done < total and now - told < _PLAIN_EVERY_S:
             return
         told = now
-        spent = max(now - start, 1e-9)
-        left = spent / max(done, 1) * (total - done)
-        note(f"{what}: {done} of {total} {unit}, {done / spent:.1f} a second, {left:.0f} s left")
+        note(f"{what}: {done} of {total}, {clock.told(done, total, unit)}{figures and ': ' + figures}")
 
     return tell

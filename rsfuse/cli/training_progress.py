@@ -1,46 +1,65 @@
-"""How training is shown: Lightning's Rich bar on a terminal, a line for each validation elsewhere."""
+"""How training is shown: one bar over the whole run on a terminal, a line for each validation elsewhere."""
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
-from lightning.pytorch.callbacks import Callback, RichProgressBar
+from lightning.pytorch.callbacks import Callback
 
 from rsfuse.cli import show
+from rsfuse.learn.fitting.means import is_first_process
+
+FIGURES = ("loss", "val/miou", "val/oa", "val/ergas")
+"""Shown where a run has them."""
 
 
 def training_callbacks() -> list[Callback]:
     """What shows a run of Lightning: nothing, a bar or lines, by whether anybody wants to see it and how."""
-    if show.is_quiet():
+    if show.is_quiet() or not is_first_process():
         return []
-    return [TrainingBar()] if show.has_terminal() else [TrainingLines()]
+    return [TrainingBar() if show.has_terminal() else TrainingLines()]
 
 
-class TrainingBar(RichProgressBar):
-    """Loss, validation scores, rate and time left of each stretch between two validations, on standard error."""
+class TrainingBar(Callback):
+    """Steps, loss, scores, rate and time left of the whole run, on standard error."""
 
-    def __init__(self) -> None:
-        super().__init__(console_kwargs={"stderr": True})
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Draw it."""
+        self._showing = show.progress("training", "steps")
+        self._update = self._showing.__enter__()
 
-    def _get_train_description(self, current_epoch: int) -> str:
-        stretches = math.ceil(self.trainer.max_steps / max(int(self.trainer.num_training_batches), 1))
-        return f"stretch {current_epoch + 1} of {stretches}"
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """Move it on."""
+        self._update(trainer.global_step, trainer.max_steps, figures(trainer))
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Show the new scores."""
+        self._update(trainer.global_step, trainer.max_steps, figures(trainer))
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """Let go of the terminal."""
+        self._showing.__exit__(None, None, None)
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Let go of the terminal before the error is told."""
+        if hasattr(self, "_showing"):
+            self._showing.__exit__(None, None, None)
 
 
 class TrainingLines(Callback):
-    """One line after each validation: step, loss, scores, time left."""
+    """One line after each validation: step, loss, scores, rate, time left."""
 
-    def __init__(self) -> None:
-        self._start = time.monotonic()
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """Where the clock starts: a resumed run has done steps already, at a rate that nobody knows."""
+        self._clock = show.Clock(trainer.global_step)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Say how far it is."""
-        spent = time.monotonic() - self._start
-        left = spent / max(trainer.global_step, 1) * (trainer.max_steps - trainer.global_step)
-        metrics = trainer.callback_metrics
-        scores = ", ".join(
-            f"{name} {float(metrics[name]):.4f}" for name in ("loss", "val/miou", "val/oa") if name in metrics
-        )
-        show.note(f"step {trainer.global_step} of {trainer.max_steps}: {scores}; {left:.0f} s left")
+        done, total = trainer.global_step, trainer.max_steps
+        show.note(f"step {done} of {total}: {figures(trainer)}; {self._clock.told(done, total, 'steps')}")
+
+
+def figures(trainer: Any) -> str:
+    """Loss and scores, as far as there are any."""
+    metrics = trainer.callback_metrics
+    return ", ".join(f"{name.removeprefix('val/')} {float(metrics[name]):.4f}" for name in FIGURES if name in metrics)

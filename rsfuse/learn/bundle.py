@@ -9,21 +9,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from rsfuse.errors import BundleError, RecipeError
-from rsfuse.learn.recipe import Inputs, describe
+from rsfuse.errors import RecipeError
+from rsfuse.learn.bundle_files import (
+    LAND_COVER,
+    VERSION,
+    find_bundle,
+    load_weights,
+    read_card,
+    read_manifest,
+    write_bundle,
+)
+from rsfuse.learn.recipes.inputs import Inputs
 from rsfuse.legend import Legend
 from rsfuse.raster.statistics import SceneStatistics
-from rsfuse.shipped import bundles_folder
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DEFAULT_BUNDLE = "sentinel-10m"
-MANIFEST, WEIGHTS, CARD = "bundle.yaml", "weights.safetensors", "card.md"
-VERSION = 1
 
 
 class PatchSize(BaseModel):
@@ -55,7 +60,7 @@ class BundleManifest(BaseModel):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained network and what running it takes.
+    """A trained network that maps land cover, and what running it takes.
 
     Args:
         folder: where it lies.
@@ -70,22 +75,10 @@ class Bundle:
         """A bundle by the name it ships under, or by its folder.
 
         Raises:
-            BundleError: if there is none, or it cannot be read.
+            BundleError: if there is none, it is not for land cover, or it cannot be read.
         """
         folder = find_bundle(bundle)
-        try:
-            data = yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
-            manifest = BundleManifest.model_validate(data)
-        except ValidationError as error:
-            raise BundleError(f"{folder / MANIFEST}: {describe(error)}", hint="train the bundle anew") from error
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise BundleError(f"{folder / MANIFEST} cannot be read: {error}", hint="copy the bundle anew") from error
-        if manifest.version != VERSION:
-            raise BundleError(
-                f"{folder} is a bundle of version {manifest.version}, this rsfuse reads version {VERSION}",
-                hint="update rsfuse: pip install --upgrade rsfuse",
-            )
-        return cls(folder, manifest)
+        return cls(folder, read_manifest(folder, BundleManifest, LAND_COVER))
 
     @property
     def name(self) -> str:
@@ -100,7 +93,7 @@ class Bundle:
     @property
     def card(self) -> str:
         """What a person should know before trusting its maps, in Markdown."""
-        return (self.folder / CARD).read_text(encoding="utf-8").rstrip()
+        return read_card(self.folder)
 
     def network(self) -> nn.Module:
         """The network with its trained weights, ready to predict, on the CPU.
@@ -108,19 +101,10 @@ class Bundle:
         Raises:
             BundleError: if the weights are missing or of another network.
         """
-        import torch
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        from rsfuse_models.layers.pretrained import without_pretrained
 
-        network = build_network(self.manifest.network, self.manifest.inputs, len(self.legend))
-        try:
-            weights = load_file(self.folder / WEIGHTS)
-            network.load_state_dict({name: _with_dtype(weight, torch.float32) for name, weight in weights.items()})
-        except (OSError, SafetensorError, RuntimeError) as error:
-            raise BundleError(
-                f"{self.folder / WEIGHTS} cannot be loaded: {str(error).splitlines()[0]}", hint="copy the bundle anew"
-            ) from error
-        return network.eval()
+        options = without_pretrained(self.manifest.network)  # they would be overwritten, or are not here
+        return load_weights(self.folder, build_network(options, self.manifest.inputs, len(self.legend)))
 
 
 def build_network(options: dict[str, Any], inputs: Inputs, classes: int) -> nn.Module:
@@ -154,39 +138,5 @@ def save_bundle(
         storage: "float32" or "float16": precision of the weights on disk.
         card: Markdown for people.
     """
-    import torch
-    from safetensors.torch import save
-
-    folder.mkdir(parents=True, exist_ok=True)
-    dtype = getattr(torch, storage)
-    stored = {name: _with_dtype(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
-    (folder / WEIGHTS).write_bytes(save(stored))  # save_file would leave a file that its owner alone can read
-    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    (folder / CARD).write_text(card, encoding="utf-8")
-    (folder / MANIFEST).write_text(text, encoding="utf-8")  # last: a folder without it is no bundle
+    write_bundle(folder, manifest, weights, storage=storage, card=card)
     return Bundle(folder, manifest)
-
-
-def bundle_names() -> list[str]:
-    """Names of the bundles that ship."""
-    return sorted(path.parent.name for path in bundles_folder().glob(f"*/{MANIFEST}"))
-
-
-def find_bundle(bundle: str | Path) -> Path:
-    """Folder of a bundle given by name or folder.
-
-    Raises:
-        BundleError: if there is none.
-    """
-    for folder in (Path(bundle), bundles_folder() / bundle):
-        if (folder / MANIFEST).is_file():
-            return folder
-    raise BundleError(
-        f"there is no bundle {str(bundle)!r}",
-        hint=f"choose one of: {', '.join(bundle_names())}; or name a folder that `rsfuse train` made",
-    )
-
-
-def _with_dtype(weight: Tensor, dtype: Any) -> Tensor:
-    """Floats in the given precision; counters as they are."""
-    return weight.to(dtype) if weight.is_floating_point() else weight

@@ -2,200 +2,234 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from rasterio.windows import Window
 from torch import Tensor
-from torch.nn import functional
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, default_collate
 
-from rsfuse.errors import TileSetError
-from rsfuse.learn.augment import Augment, Example
-from rsfuse.learn.recipe import Recipe
-from rsfuse.learn.scaling import Scaler
+from rsfuse.errors import RsfuseError, TileSetError
+from rsfuse.learn.augment.chance import seeded
+from rsfuse.learn.augment.crops import Cropping, ToCrop
+from rsfuse.learn.augment.example import Example
+from rsfuse.learn.augment.mixing import mix
+from rsfuse.learn.augment.variations import variations
+from rsfuse.learn.recipes.recipe import Recipe
+from rsfuse.learn.sources import DecodedTiles, Source, sources
 from rsfuse.legend import Legend
-from rsfuse.raster.statistics import SceneStatistics
-from rsfuse.raster.tiles import LabelledSample, TileEntry, TileSet
+
+__all__ = [
+    "Batch",
+    "Item",
+    "Share",
+    "Source",
+    "TrainingSamples",
+    "ValidationSamples",
+    "class_pixels",
+    "collate",
+    "raise_broken",
+    "sources",
+    "tile_order",
+]
 
 Batch = tuple[Tensor, Tensor, Tensor]
-"""Optical (B, C, H, W), SAR (B, S, H, W), label indices (B, H, W)."""
+"""Optical (B, C, H, W), SAR (B, S, H, W), label indices (B, H, W), 255 for none."""
 
-_KEEP_IN_MEMORY = 64
-"""Tiles that are not read again: a few hundred MB at most, and enough for a province in a laptop's evening."""
-
-
-_LOOKS = 4
-"""Places that are looked at for a class that a crop should show."""
+Item = Batch | RsfuseError
+"""One sample, as `Batch` without B; or why it could not be read."""
 
 
 @dataclass(frozen=True)
-class Source:
-    """One tile of one tile set, and how its pixels are scaled."""
-
-    tiles: TileSet
-    tile: TileEntry
-    scaler: Scaler
-
-
-def sources(
-    recipe: Recipe, tile_sets: Sequence[TileSet], split: str, statistics: SceneStatistics | None
-) -> list[Source]:
-    """Every tile of a split, over all tile sets.
+class Share:
+    """Which samples of each step a process draws. All processes together draw what one alone would.
 
     Args:
-        recipe: says which bands go in and how they are scaled.
-        tile_sets: one for each scene.
-        split: "train", "val" or "test".
-        statistics: those that scale every tile set, or None for each its own scene's.
-
-    Raises:
-        TileSetError: if a tile set has other bands than the recipe, or no tile set has tiles of this split.
+        rank: number of the process, from 0.
+        processes: how many there are.
+        parts: how many batches a process makes of its samples of one step, one after the other.
     """
-    for tiles in tile_sets:
-        check_bands(recipe, tiles)
-    found = [
-        Source(tiles, tile, Scaler(recipe.inputs, statistics or tiles.statistics_of(tile)))
-        for tiles in tile_sets
-        for tile in tiles.select(split)
-    ]
-    if not found:
-        raise TileSetError(
-            f"none of {', '.join(str(each.folder) for each in tile_sets)} has tiles for {split!r}",
-            hint="cut tiles for it: rsfuse tile ... --val 0.15",
-        )
-    return found
+
+    rank: int = 0
+    processes: int = 1
+    parts: int = 1
+
+    def at_once(self, batch: int) -> int:
+        """Samples that go through the network together.
+
+        Args:
+            batch: samples of a step, over all processes and parts.
+
+        Raises:
+            ValueError: if they cannot be shared out evenly.
+        """
+        if batch % (self.processes * self.parts):
+            raise ValueError(f"{batch} samples cannot be shared by {self.processes} processes of {self.parts} parts")
+        return batch // (self.processes * self.parts)
+
+    def place(self, index: int, batch: int) -> int:
+        """The place, among the samples of all processes, of one of this process's."""
+        each = batch // self.processes
+        step, inside = divmod(index, each)
+        return step * batch + self.rank * each + inside
 
 
-def check_bands(recipe: Recipe, tiles: TileSet) -> None:
-    """Refuse tiles whose bands are not as many as the recipe's.
+class TrainingSamples(Dataset[Item]):
+    """One stretch of training between two validations: random crops, each a function of recipe, stretch and place.
 
-    Raises:
-        TileSetError: with both counts.
-    """
-    has = tiles.manifest.statistics
-    for sensor, bands, wanted in (("optical", has.optical, recipe.inputs.optical), ("SAR", has.sar, recipe.inputs.sar)):
-        if len(bands) != len(wanted) and (bands or sensor == "optical"):
-            raise TileSetError(
-                f"{tiles.folder} has {len(bands)} {sensor} bands, the recipe takes {len(wanted)} ({', '.join(wanted)})",
-                hint="choose bands when you cut the tiles: rsfuse tile --optical-bands 3,2,1 --sar-bands 1",
-            )
-
-
-class TrainingSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """One stretch of training between two validations: random crops, each a function of the seed, stretch and place.
+    A sample that cannot be read is an error in its place: `raise_broken` raises it.
 
     Args:
         recipe: batch, crop, balance, augmentation, seed.
         origins: the tiles to draw from.
         stretch: number of the stretch, from 0; a resumed run draws what the undisturbed one would have drawn.
+        steps: of every stretch; a last one that is shorter is broken off.
+        share: which of the samples are this process's; load them in batches of `share.at_once`.
+
+    Raises:
+        ValueError: if the batch cannot be shared out evenly.
+        TileSetError: if classes are to be balanced and no tile has a label.
     """
 
-    def __init__(self, recipe: Recipe, origins: Sequence[Source], stretch: int) -> None:
-        self._recipe, self._origins, self._stretch = recipe, origins, stretch
-        self._legend = origins[0].tiles.legend
-        self._pixels = class_pixels(origins, self._legend)  # (tiles, K)
-        places = [origin.tiles.place_of(origin.tile) for origin in origins]
-        numbers = {place: number for number, place in enumerate(dict.fromkeys(places))}
-        place_of = np.array([numbers[place] for place in places])
-        self._places = [np.flatnonzero(place_of == number) for number in range(len(numbers))]
-        self._read = functools.lru_cache(_KEEP_IN_MEMORY)(self._read_tile)
+    def __init__(
+        self, recipe: Recipe, origins: Sequence[Source], stretch: int, steps: int, *, share: Share = Share()
+    ) -> None:
+        share.at_once(recipe.training.batch)
+        self._recipe, self._stretch, self._steps, self._share = recipe, stretch, steps, share
+        self._tiles, self._count = DecodedTiles(origins), len(origins)
+        augmentation = recipe.augmentation
+        self._cropping = Cropping(recipe.training.crop, augmentation.scale, augmentation.category_limit)
+        self._vary = variations(augmentation)
+        self._places = _places(origins) if recipe.training.balance else []
 
     def __len__(self) -> int:
-        return self._recipe.training.validate_every * self._recipe.training.batch
+        return self._steps * (self._recipe.training.batch // self._share.processes)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
-        seed = np.random.SeedSequence([self._recipe.training.seed, self._stretch, place])
-        chance = np.random.default_rng(seed)
-        augment = Augment(self._recipe.augmentation, torch.Generator().manual_seed(int(chance.integers(2**62))))
-        example = self._example(augment, chance)
-        if chance.random() < self._recipe.augmentation.mix:
-            example = augment.mix(example, self._example(augment, chance))
-        return example.optical, example.sar, example.labels
+    def __getitem__(self, index: int) -> Item:
+        try:
+            return self._draw(self._share.place(index, self._recipe.training.batch))
+        except RsfuseError as error:
+            return error
 
-    def _example(self, augment: Augment, chance: np.random.Generator) -> Example:
-        tile, wanted = self._draw(chance)
-        zoom = augment.zoom()
-        crops = [self._crop(tile, zoom, chance) for _ in range(_LOOKS if wanted >= 0 else 1)]
-        return augment(max(crops, key=lambda crop: int((crop.labels == wanted).sum())))
+    def _draw(self, place: int) -> Batch:
+        recipe = self._recipe
+        chance = np.random.default_rng(np.random.SeedSequence([recipe.training.seed, self._stretch, place]))
+        with seeded(int(chance.integers(2**62))):
+            example = self._balanced(chance) if self._places else self._example(self._next_tile(place))
+            if chance.random() < recipe.augmentation.mix:
+                other = self._balanced(chance) if self._places else self._example(int(chance.integers(self._count)))
+                example = mix(example, other)
+        return plain(example)
 
-    def _draw(self, chance: np.random.Generator) -> tuple[int, int]:
-        """Number of the tile to crop from, and the class that the crop should show; -1 for any."""
-        if not self._recipe.training.balance:
-            return int(chance.integers(len(self._origins))), -1
-        # scene first: what is bare in one city is not what is bare in another
-        tiles = self._places[chance.integers(len(self._places))]
-        pixels = self._pixels[tiles]
+    def _next_tile(self, place: int) -> int:
+        """Every tile once in random order before any comes again, from stretch to stretch."""
+        drawn = self._stretch * self._steps * self._recipe.training.batch + place
+        passed, at = divmod(drawn, self._count)
+        return int(tile_order(self._recipe.training.seed, passed, self._count)[at])
+
+    def _balanced(self, chance: np.random.Generator) -> Example:
+        """An example of a class of a place; place first: what is bare in one city is not what is bare in another."""
+        tiles, pixels = self._places[chance.integers(len(self._places))]
         wanted = int(chance.choice(np.flatnonzero(pixels.sum(0))))
-        return int(chance.choice(tiles, p=pixels[:, wanted] / pixels[:, wanted].sum())), wanted
+        return self._example(int(chance.choice(tiles, p=pixels[:, wanted] / pixels[:, wanted].sum())), wanted)
 
-    def _read_tile(self, number: int) -> Example:
-        origin = self._origins[number]
-        return to_example(origin.tiles.read(origin.tile), origin.scaler, self._legend)
-
-    def _crop(self, number: int, zoom: float, chance: np.random.Generator) -> Example:
-        tile, crop = self._read(number), self._recipe.training.crop
-        height, width = tile.labels.shape
-        side = min(round(crop / zoom), height, width)
-        top, left = (int(chance.integers(length - side + 1)) for length in (height, width))
-        here = np.s_[..., top : top + side, left : left + side]
-        return Example(
-            _resize(tile.optical[here], crop, "bilinear"),
-            _resize(tile.sar[here], crop, "bilinear"),
-            _resize(tile.labels[here][None], crop, "nearest-exact")[0],
-        )
+    def _example(self, number: int, wanted: int | None = None) -> Example:
+        tile = self._tiles[number]
+        cut = self._cropping.draw(tile.labels, wanted)
+        to_crop = ToCrop(self._recipe.training.crop, cut.side)
+        return self._vary(to_crop(tile.example(cut.window)))
 
 
-class ValidationSamples(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class ValidationSamples(Dataset[Item]):
     """Every tile of a split once, cut into squares of the training crop; what is left over at the edges is not used.
+
+    A sample that cannot be read is an error in its place: `raise_broken` raises it.
 
     Args:
         origins: the tiles.
         crop: side of the squares in pixels.
+        share: of several processes, each has its part, and all together have every square once.
+
+    Raises:
+        TileSetError: if the tiles are smaller than a square.
     """
 
-    def __init__(self, origins: Sequence[Source], crop: int) -> None:
-        self._crop = crop
-        self._places = [
-            (origin, Window(left, top, crop, crop))
-            for origin in origins
+    def __init__(self, origins: Sequence[Source], crop: int, *, share: Share = Share()) -> None:
+        places = [
+            (number, Window(left, top, crop, crop))
+            for number, origin in enumerate(origins)
             for top in range(0, origin.tile.window[3] - crop + 1, crop)
             for left in range(0, origin.tile.window[2] - crop + 1, crop)
         ]
-        if not self._places:
+        if not places:
             raise TileSetError(
                 f"tiles of {origins[0].tile.window[2]} px are smaller than the recipe's crop of {crop} px",
                 hint="cut larger tiles, or --set training.crop=...",
             )
+        self._places = places[share.rank :: share.processes]
+        self._tiles = DecodedTiles(origins, keep_bytes=0)  # the squares of a tile follow each other
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __getitem__(self, place: int) -> tuple[Tensor, Tensor, Tensor]:
-        origin, window = self._places[place]
-        example = to_example(origin.tiles.read(origin.tile, window), origin.scaler, origin.tiles.legend)
-        return example.optical, example.sar, example.labels
+    def __getitem__(self, index: int) -> Item:
+        number, window = self._places[index]
+        try:
+            return plain(self._tiles[number].example(window))
+        except RsfuseError as error:
+            return error
 
 
-def to_example(sample: LabelledSample, scaler: Scaler, legend: Legend) -> Example:
-    """Scaled tensors of a labelled sample; pixels without data have no label."""
-    optical, sar = scaler(sample.sample)
-    labels = np.where(sample.sample.valid, legend.to_index(sample.labels), np.uint8(255))
-    return Example(torch.from_numpy(optical), torch.from_numpy(sar), torch.from_numpy(labels).long())
+def collate(items: Sequence[Any]) -> Any:
+    """A batch of samples; or, if one of them could not be read, the error.
+
+    An error that is raised in a worker of torch's comes out as its kind with another text and no hint; one that is
+    handed over comes out as it is.
+    """
+    broken = [item for item in items if isinstance(item, RsfuseError)]
+    return broken[0] if broken else default_collate(list(items))
 
 
-def class_pixels(origins: Sequence[Source], legend: Legend) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def raise_broken(batch: object) -> None:
+    """Raise what `collate` has handed over instead of a batch.
+
+    Raises:
+        RsfuseError: naming the file that could not be read.
+    """
+    if isinstance(batch, RsfuseError):
+        raise batch
+
+
+def class_pixels(origins: Sequence[Source], legend: Legend) -> NDArray[np.int64]:
     """Labelled pixels of each tile and class, (tiles, K); counted now where nobody has."""
-    counts = [each.tiles.count(each.tile) for each in origins]
-    return np.array([[count.get(code, 0) for code in legend.codes] for count in counts], np.int64)
+    return np.array([[each.pixels.get(code, 0) for code in legend.codes] for each in origins], np.int64)
 
 
-def _resize(image: Tensor, side: int, mode: str) -> Tensor:
-    if image.shape[-1] == side:
-        return image
-    if len(image) == 0:  # a sensor without bands
-        return image.new_zeros(0, side, side)
-    return functional.interpolate(image[None].float(), size=(side, side), mode=mode)[0].to(image.dtype)
+@lru_cache(4)
+def tile_order(seed: int, passed: int, count: int) -> NDArray[np.int64]:
+    """The order of tiles, (count,), in one pass over all of them: a function of the seed and the number of the pass."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(passed,))).permutation(count)
+
+
+def plain(example: Example) -> Batch:
+    """The example as plain tensors; labels as 64-bit integers."""
+    optical, sar, labels = (each.as_subclass(Tensor) for each in example)
+    return optical, sar, labels.long()
+
+
+def _places(origins: Sequence[Source]) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """For each place that has labels, the numbers of its tiles (n,) and their pixels of each class (n, K)."""
+    pixels = class_pixels(origins, origins[0].tiles.legend)
+    names = np.array([origin.tiles.place_of(origin.tile) for origin in origins])
+    numbers = [np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())]
+    found = [(tiles, pixels[tiles]) for tiles in numbers if pixels[tiles].any()]
+    if not found:
+        raise TileSetError(
+            f"none of the {len(origins)} training tiles has a labelled pixel, so there is no class to balance",
+            hint="check the labels: rsfuse info TILES; or --set training.balance=false",
+        )
+    return found

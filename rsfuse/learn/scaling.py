@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rsfuse.learn.recipe import Inputs
+from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling, PercentileScaling
 from rsfuse.raster.scene import Sample
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
 
@@ -17,9 +18,9 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Scaler:
-    """Brings the low percentile of each band to -1 and the high one to +1; what has no data becomes 0.
+    """Brings two percentiles of each band to -1 and 1, or its mean to 0 and its standard deviation to 1.
 
-    A sensor that the scene lacks, or that the network is not to see, becomes 0 throughout.
+    What has no data becomes 0, and so does all of a sensor that the scene lacks or the network is not to see.
 
     Args:
         inputs: what the network was trained on.
@@ -31,34 +32,44 @@ class Scaler:
 
     def __call__(self, sample: Sample) -> tuple[Floats, Floats]:
         """Scaled optical (C, h, w) and SAR (S, h, w)."""
-        return (
-            self._scale_optical(sample),
-            self._scale_sar(sample),
-        )
+        return self._scale_optical(sample), self._scale_sar(sample)
 
     def _scale_optical(self, sample: Sample) -> Floats:
-        seen = self.inputs.sensors != "sar"
-        scaled = self._scale(sample.optical, sample.valid, self.statistics.optical, seen=seen)
-        return bend(scaled, self.inputs.scaling.optical_curve)
+        if self.inputs.sensors == "sar":
+            return np.zeros_like(sample.optical)
+        scaling, bands = self.inputs.scaling, self.statistics.optical
+        if isinstance(scaling, MomentScaling):
+            return by_moments(sample.optical, scaling.optical or moments_of(bands)) * sample.valid
+        return bend(by_percentiles(sample.optical, bands, scaling) * sample.valid, scaling.optical_curve)
 
     def _scale_sar(self, sample: Sample) -> Floats:
-        if len(sample.sar) == 0:
+        if len(sample.sar) == 0 or self.inputs.sensors == "optical":
             return np.zeros((len(self.inputs.sar), *sample.valid.shape), np.float32)
-        return self._scale(sample.sar, sample.valid, self.statistics.sar, seen=self.inputs.sensors != "optical")
+        scaling, bands = self.inputs.scaling, self.statistics.sar
+        if isinstance(scaling, MomentScaling):
+            return by_moments(sample.sar, scaling.sar or moments_of(bands)) * sample.valid
+        return by_percentiles(sample.sar, bands, scaling) * sample.valid
 
-    def _scale(
-        self, pixels: Floats, valid: NDArray[np.bool_], bands: Sequence[BandStatistics], *, seen: bool
-    ) -> Floats:
-        if not seen:
-            return np.zeros_like(pixels)
-        scaling = self.inputs.scaling
-        low = np.array([band.percentiles[scaling.low] for band in bands], np.float32)[:, None, None]
-        high = np.array([band.percentiles[scaling.high] for band in bands], np.float32)[:, None, None]
-        # a band without contrast says nothing: any span does
-        span = np.where(high > low, high - low, np.float32(1))
-        scaled: Floats = np.clip((pixels - low) * (2 / span) - 1, -scaling.limit, scaling.limit)
-        scaled *= valid
-        return scaled
+
+def by_percentiles(pixels: Floats, bands: Sequence[BandStatistics], scaling: PercentileScaling) -> Floats:
+    """Pixels (C, h, w) with the low percentile of each band at -1 and the high one at 1, clipped to the limit."""
+    low = _column([band.percentiles[scaling.low] for band in bands])
+    high = _column([band.percentiles[scaling.high] for band in bands])
+    # a band without contrast says nothing: any span does
+    span = np.where(high > low, high - low, np.float32(1))
+    scaled: Floats = np.clip((pixels - low) * (2 / span) - 1, -scaling.limit, scaling.limit)
+    return scaled
+
+
+def by_moments(pixels: Floats, moments: Moments) -> Floats:
+    """Pixels (C, h, w) less the mean of each band, over its standard deviation."""
+    scaled: Floats = (pixels - _column(moments.mean)) / _column(moments.std)
+    return scaled
+
+
+def moments_of(bands: Sequence[BandStatistics]) -> Moments:
+    """Mean and standard deviation of each band; 1 for one without contrast, which says nothing."""
+    return Moments(mean=tuple(band.mean for band in bands), std=tuple(band.std or 1.0 for band in bands))
 
 
 def bend(scaled: Floats, curve: float) -> Floats:
@@ -71,5 +82,10 @@ def bend(scaled: Floats, curve: float) -> Floats:
     if curve == 0:
         return scaled
     unit = (scaled + 1) / 2
-    bent = np.where(unit > 0, np.log1p(curve * np.maximum(unit, 0)), curve * unit) / np.log1p(curve)
-    return np.where(scaled == 0, scaled, 2 * bent - 1).astype(np.float32)
+    bent = np.where(unit > 0, np.log1p(curve * np.maximum(unit, 0)), curve * unit) / math.log1p(curve)
+    return np.where(scaled == 0, scaled, 2 * bent - 1)
+
+
+def _column(values: Sequence[float]) -> Floats:
+    """One number a band, (C, 1, 1)."""
+    return np.array(values, np.float32)[:, None, None]

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import OutputError, RsfuseError
-from rsfuse.learn.bundle import MANIFEST, Bundle, bundle_names
-from rsfuse.learn.recipe import load_recipe, recipe_names
+from rsfuse.learn.bundle_files import MANIFEST, bundle_kind, bundle_names
+from rsfuse.learn.recipes.reading import load_recipe, recipe_names
+from rsfuse.learn.sharpening_bundle import open_any_bundle
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.sharpening.patches import SharpeningSet
@@ -34,8 +35,9 @@ def info(thing: str) -> dict[str, Any]:
     """
     path = Path(thing)
     if (path / MANIFEST).is_file() or (not path.exists() and thing in bundle_names()):
-        bundle = Bundle.open(thing)
-        return {"kind": "bundle", "name": bundle.name, **bundle.manifest.model_dump(mode="json")}
+        bundle = open_any_bundle(thing)
+        manifest = bundle.manifest.model_dump(mode="json", exclude={"kind"})
+        return {"kind": "bundle", "name": bundle.name, "purpose": bundle_kind(bundle.folder), **manifest}
     if (path / TILES).is_file():
         return _patches(path) if _for_sharpening(path) else _tiles(TileSet(path))
     if path.suffix in {".yaml", ".yml"} or (not path.exists() and thing in recipe_names()):

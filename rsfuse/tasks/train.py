@@ -1,4 +1,4 @@
-"""Train: a recipe and folders of tiles in, a bundle out."""
+"""Train, or plan to: a recipe and folders of tiles in, a bundle out."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rsfuse.errors import OutputError
-from rsfuse.learn.fit import FitMeans, FitReport, fit
-from rsfuse.learn.recipe import Recipe
-from rsfuse.raster.tiles import TileSet
+from rsfuse.learn.fitting.fit import FitReport, fit
+from rsfuse.learn.fitting.means import FitMeans, is_first_process
+from rsfuse.learn.fitting.plan import TrainingPlan, plan_training
+from rsfuse.learn.fitting.subjects import subject_of
+from rsfuse.learn.recipes.recipe import AnyRecipe
+
+
+def plan(recipe: AnyRecipe, tiles: Sequence[Path], means: FitMeans) -> TrainingPlan:
+    """What `train` would do.
+
+    Raises:
+        TileSetError: if tiles are missing or do not fit.
+        RecipeError: if the batch cannot be shared out, or the network cannot be built.
+    """
+    return plan_training(subject_of(recipe, tiles, means), means)
 
 
 def train(
-    recipe: Recipe, tiles: Sequence[Path], folder: Path, means: FitMeans, *, overwrite: bool = False
-) -> FitReport:
-    """Train a network; the folder becomes its bundle.
+    recipe: AnyRecipe, tiles: Sequence[Path], folder: Path, means: FitMeans, *, overwrite: bool = False
+) -> FitReport | None:
+    """Train a network; the folder becomes its bundle. Of several processes, all but the first get None.
 
     Raises:
         OutputError: if the folder holds something already and is neither resumed nor overwritten.
         TileSetError: if tiles are missing or do not fit.
+        RecipeError: if the batch cannot be shared out over the processes.
     """
-    if folder.exists() and any(folder.iterdir()) and not (overwrite or means.resume):
+    free = overwrite or means.resume or not is_first_process()  # the others start when the first writes already
+    if not free and folder.exists() and any(folder.iterdir()):
         raise OutputError(f"{folder} is not empty", hint="choose another --out, or add --resume or --overwrite")
-    return fit(recipe, [TileSet(each) for each in tiles], folder, means)
+    return fit(subject_of(recipe, tiles, means), folder, means)

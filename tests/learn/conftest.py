@@ -10,7 +10,8 @@ import rasterio
 from affine import Affine
 
 from rsfuse.geometry.split import Shares
-from rsfuse.learn.recipe import Recipe, load_recipe
+from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.recipes.recipe import Recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset

@@ -1,152 +1,206 @@
-"""Augmentation moves optical, SAR and labels together, and changes values of one sensor at a time."""
+"""What varies values varies one sensor at a time, as far as the recipe says, and leaves 0, no data, at 0."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
-from rsfuse.learn.augment import Augment, Example
-from rsfuse.learn.recipe import Augmentation
-from rsfuse.learn.samples import TrainingSamples, sources
+from rsfuse.learn.augment.chance import seeded
+from rsfuse.learn.augment.clouds import smooth_field
+from rsfuse.learn.augment.example import Example
+from rsfuse.learn.augment.variations import variations
+from rsfuse.learn.recipes.augmentation import NO_AUGMENTATION
 
-QUIET = Augmentation(flips=False)
+EACH = {
+    "optical_gain": 0.2,
+    "optical_offset": 0.2,
+    "optical_gamma": 0.5,
+    "optical_saturation": 0.8,
+    "optical_detail": 1.5,
+    "clouds": 1.0,
+    "sar_gain": 0.2,
+    "sar_offset": 0.2,
+    "sar_gamma": 0.5,
+    "speckle": 0.5,
+}
 
 
 def example(side=32, seed=0):
-    """Optical, SAR and labels that all hold the same pattern, so that a move can be seen in each."""
-    pattern = torch.rand(side, side, generator=torch.Generator().manual_seed(seed)) + 0.1
-    return Example(pattern.repeat(3, 1, 1), pattern[None].clone(), (pattern * 100).long())
+    values = torch.rand(5, side, side, generator=torch.Generator().manual_seed(seed)) * 2 - 1.1
+    return Example.of(values[:3], values[3:], torch.zeros(side, side, dtype=torch.uint8))
 
 
-def augment(seed=0, **changes):
-    return Augment(QUIET.model_copy(update=changes), torch.Generator().manual_seed(seed))
+def flat(value, side=64):
+    return Example.of(
+        torch.full((3, side, side), value), torch.full((1, side, side), value), torch.zeros(side, side).byte()
+    )
 
 
-def test_a_recipe_that_varies_nothing_changes_nothing():
-    before = example()
-    after = augment()(before)
-    assert torch.allclose(after.optical, before.optical, atol=1e-6)
-    assert torch.allclose(after.sar, before.sar, atol=1e-6)
+def varied(given, seed=0, **changes):
+    with seeded(seed):
+        after = variations(NO_AUGMENTATION.model_copy(update=changes))(given)
+    return Example(*(each.as_subclass(torch.Tensor) for each in after))
+
+
+@pytest.mark.parametrize("field", EACH)
+def test_each_field_varies_its_sensor_alone(field):
+    before, after = example(), varied(example(), 4, **{field: EACH[field]})
+    mine, other = ("sar", "optical") if field in {"speckle"} or field.startswith("sar") else ("optical", "sar")
+    assert not torch.equal(getattr(after, mine), getattr(before, mine))
+    assert torch.equal(getattr(after, other), getattr(before, other))
     assert torch.equal(after.labels, before.labels)
+    assert after.optical.dtype == after.sar.dtype == torch.float32
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_flips_move_the_three_alike(seed):
-    after = augment(seed, flips=True)(example())
-    assert torch.equal((after.optical[0] * 100).round(decimals=3).long(), (after.sar[0] * 100).round(decimals=3).long())
-    assert torch.allclose(after.sar[0] * 100, after.labels.float(), atol=1.01)
-
-
-def test_flips_find_all_eight_ways_to_lay_a_square():
-    found = {tuple(augment(seed, flips=True)(example(4)).labels.flatten().tolist()) for seed in range(100)}
-    assert len(found) == 8
-
-
-def test_a_shift_moves_sar_alone_and_by_whole_pixels():
-    before = example()
-    shifts = set()
-    for seed in range(60):
-        after = augment(seed, shift_px=2)(before)
-        assert torch.allclose(after.optical, before.optical, atol=1e-6)
-        inner = after.sar[0, 8:16, 8:16]
-        places = [
-            (down, right)
-            for down in range(-2, 3)
-            for right in range(-2, 3)
-            if torch.allclose(inner, before.sar[0, 8 - down : 16 - down, 8 - right : 16 - right], atol=1e-6)
-        ]
-        assert len(places) == 1
-        shifts.add(places[0])
-    assert len(shifts) > 12
-
-
-def test_speckle_keeps_the_mean_and_varies_as_much_as_asked():
-    flat = Example(torch.ones(3, 256, 256), torch.full((1, 256, 256), 0.5), torch.zeros(256, 256, dtype=torch.long))
-    spreads = []
-    for seed in range(20):
-        power = augment(seed, speckle=0.4)(flat).sar + 1
-        assert power.mean().item() == pytest.approx(1.5, rel=0.01)
-        spreads.append((power.std() / power.mean()).item())
-    assert max(spreads) <= 0.42
-    assert max(spreads) > 0.3
-
-
-def test_a_sensor_is_dropped_as_often_as_asked_and_never_both():
-    dropped = [augment(seed, drop_optical=0.3, drop_sar=0.2)(example(8)) for seed in range(400)]
-    no_optical = sum(not each.optical.any() for each in dropped) / 400
-    no_sar = sum(not each.sar.any() for each in dropped) / 400
-    assert no_optical == pytest.approx(0.3, abs=0.07)
-    assert no_sar == pytest.approx(0.2, abs=0.07)
-    assert all(each.optical.any() or each.sar.any() for each in dropped)
-
-
-def test_pixels_without_data_stay_at_zero():
+@pytest.mark.parametrize("field", EACH)
+def test_what_has_no_data_stays_zero(field):
     hole = example()
-    hole.optical[:, :8] = 0
-    hole.sar[:, :8] = 0
-    strong = {"optical_gain": 0.3, "optical_offset": 0.3, "sar_gamma": 1.0, "sar_offset": 0.3, "speckle": 0.5}
-    after = augment(3, **strong)(hole)
-    assert not after.optical[:, :8].any()
-    assert not after.sar[:, :8].any()
+    hole.optical[:, 8:20, 3:30] = 0
+    hole.sar[:, 8:20, 3:30] = 0
+    for seed in range(5):
+        after = varied(hole, seed, **{field: EACH[field]})
+        assert not after.optical[:, 8:20, 3:30].any()
+        assert not after.sar[:, 8:20, 3:30].any()
+        assert after.optical.any(0).float().mean() > 0.6
 
 
-def test_the_zoom_stays_within_its_reach_both_ways():
-    zooms = [augment(seed, zoom=0.5).zoom() for seed in range(200)]
-    assert min(zooms) >= 1 / 1.5
-    assert max(zooms) <= 1.5
-    assert min(zooms) < 0.75
-    assert max(zooms) > 1.35
+def drawn_lines(sensor, **changes):
+    """Gain and offset of each band of many samples, read off what becomes of two flat ones; (n, bands)."""
+    low, high = (
+        np.array([getattr(varied(flat(value, 2), seed, **changes), sensor)[:, 0, 0].numpy() for seed in range(400)])
+        for value in (-0.5, 0.5)
+    )
+    return high - low, (high + low) / 2
 
 
-def test_the_same_seed_varies_alike():
-    changes = {"flips": True, "optical_gain": 0.2, "speckle": 0.4, "shift_px": 3}
-    first, second = (augment(5, **changes)(example()) for _ in range(2))
-    assert torch.equal(first.optical, second.optical)
-    assert torch.equal(first.sar, second.sar)
+@pytest.mark.parametrize("sensor", ["optical", "sar"])
+def test_gain_and_offset_are_spread_as_the_recipe_says_and_each_band_has_its_own(sensor):
+    gains, offsets = drawn_lines(sensor, **{f"{sensor}_gain": 0.2, f"{sensor}_offset": 0.1})
+    assert np.log(gains).std() == pytest.approx(0.2, rel=0.15)
+    assert np.log(gains).mean() == pytest.approx(0, abs=0.03)
+    assert offsets.std() == pytest.approx(0.1, rel=0.15)
+    if sensor == "optical":
+        assert abs(np.corrcoef(gains[:, 0], gains[:, 1])[0, 1]) < 0.2
+
+
+@pytest.mark.parametrize("sensor", ["optical", "sar"])
+def test_gamma_is_a_power_of_what_lies_between_the_percentiles_and_keeps_them(sensor):
+    powers = []
+    for seed in range(200):
+        halfway, low, high = (
+            getattr(varied(flat(value, 2), seed, **{f"{sensor}_gamma": 1.0}), sensor)[0, 0, 0].item()
+            for value in (-0.5, -1.0, 1.0)
+        )
+        assert (low, high) == pytest.approx((-1, 1), abs=1e-6)
+        powers.append(math.log((halfway + 1) / 2) / math.log(0.25))
+    assert 0.5 <= min(powers) < 0.55
+    assert 1.9 < max(powers) <= 2.0001
+    assert np.median(powers) == pytest.approx(1, abs=0.15)
+
+
+def test_saturation_scales_the_difference_from_grey_and_keeps_the_mean():
+    before, factors = example(), []
+    for seed in range(100):
+        after = varied(before, seed, optical_saturation=0.8).optical.numpy()
+        mean = before.optical.numpy().mean(0)
+        np.testing.assert_allclose(after.mean(0), mean, atol=1e-6)
+        factors.append(np.polyfit((before.optical.numpy() - mean).ravel(), (after - mean).ravel(), 1)[0])
+    assert 0.2 <= min(factors) < 0.3
+    assert 1.7 < max(factors) <= 1.8001
 
 
 def test_detail_goes_from_blurred_to_crisp_and_keeps_what_is_coarse():
-    before = example(64)
-    spreads = []
+    before, spreads = example(64), []
     for seed in range(40):
-        after = augment(seed, optical_detail=2)(before)
-        spreads.append((after.optical.std() / before.optical.std()).item())
-        assert after.optical.mean().item() == pytest.approx(before.optical.mean().item(), rel=0.02)
-        assert torch.allclose(after.sar, before.sar, atol=1e-6)
+        after = varied(before, seed, optical_detail=2).optical
+        spreads.append((after.std() / before.optical.std()).item())
+        assert after.mean().item() == pytest.approx(before.optical.mean().item(), abs=0.02)
     assert min(spreads) < 0.5
-    assert max(spreads) > 2
+    assert max(spreads) > 1.8
 
 
-def test_detail_leaves_pixels_without_data_and_does_not_spread_them():
-    flat = example(32)
-    flat.optical.fill_(0.5)
-    flat.optical[:, 10:20, 10:20] = 0
-    after = augment(3, optical_detail=2)(flat)
-    assert torch.allclose(after.optical, flat.optical, atol=1e-5)
+def test_detail_does_not_mix_what_has_no_data_into_its_neighbours():
+    hole = flat(0.5)
+    hole.optical[:, 10:20, 10:20] = 0
+    assert torch.allclose(varied(hole, 3, optical_detail=2).optical, hole.optical.as_subclass(torch.Tensor), atol=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_a_mixed_example_has_one_rectangle_of_the_other_in_all_three(seed):
-    first, second = example(40), example(40, seed=1)
-    mixed = augment(seed).mix(first, second)
-    foreign = mixed.labels != first.labels
-    rows, columns = foreign.nonzero().T
-    inside = torch.zeros_like(foreign)
-    inside[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1] = True
-    assert 0.08 <= inside.float().mean() <= 0.52
-    for target, own, other in zip(
-        (mixed.optical, mixed.sar, mixed.labels),
-        (first.optical, first.sar, first.labels),
-        (second.optical, second.sar, second.labels),
-        strict=True,
-    ):
-        assert torch.equal(target, torch.where(inside, other, own))
+@pytest.mark.parametrize("side", [1, 2, 5, 8])
+def test_crops_of_a_few_pixels_are_varied(side):
+    assert varied(flat(0.5, side), 1, **EACH, shift_px=2).optical.shape == (3, side, side)
 
 
-def test_samples_are_mixed_as_often_as_the_recipe_says(recipe, tiles):
-    def drawn(mix):
-        augmentation = Augmentation(flips=False, mix=mix)
-        varied = recipe.model_copy(update={"augmentation": augmentation})
-        samples = TrainingSamples(varied, sources(varied, [tiles], "train", None), 0)
-        return [samples[place][2] for place in range(len(samples))]
+def test_speckle_keeps_the_mean_and_varies_as_much_as_asked():
+    spreads = []
+    for seed in range(20):
+        power = varied(flat(0.5, 128), seed, speckle=0.4).sar + 1
+        assert power.mean().item() == pytest.approx(1.5, rel=0.02)
+        spreads.append((power.std() / power.mean()).item())
+    assert 0.3 < max(spreads) <= 0.42
 
-    same = [torch.equal(*pair) for pair in zip(drawn(0.0), drawn(0.5), strict=True)]
-    assert 0.2 < sum(same) / len(same) < 0.8
+
+def test_speckle_is_gamma_noise_of_each_pixel():
+    power = (varied(flat(0.5, 128), 0, speckle=0.4).sar[0] + 1).numpy() / 1.5
+    looks = 1 / power.var()
+    assert ((power - 1) ** 3).mean() / power.std() ** 3 == pytest.approx(2 / math.sqrt(looks), rel=0.15)  # its skewness
+    assert abs(np.corrcoef(power[:, 1:].ravel(), power[:, :-1].ravel())[0, 1]) < 0.03
+
+
+def test_a_sensor_is_dropped_as_often_as_asked_and_never_both():
+    dropped = [varied(example(8), seed, drop_optical=0.3, drop_sar=0.2) for seed in range(400)]
+    assert sum(not each.optical.any() for each in dropped) / 400 == pytest.approx(0.3, abs=0.07)
+    assert sum(not each.sar.any() for each in dropped) / 400 == pytest.approx(0.2, abs=0.06)
+    assert all(each.optical.any() or each.sar.any() for each in dropped)
+
+
+@pytest.mark.parametrize(("missing", "left"), [("optical", "sar"), ("sar", "optical")])
+def test_the_only_sensor_with_data_is_never_dropped(missing, left):
+    alone = example(8)
+    getattr(alone, missing).zero_()
+    assert all(getattr(varied(alone, seed, drop_optical=0.5, drop_sar=0.5), left).any() for seed in range(30))
+
+
+def clouded(count=60, value=-0.2):
+    """Flat optical under clouds, (n, bands, h, w)."""
+    return np.stack([varied(flat(value), seed, clouds=1.0).optical.numpy() for seed in range(count)])
+
+
+def test_clouds_are_white_soft_and_cover_up_to_two_thirds():
+    under = clouded()
+    covered = (under > -0.2 + 0.01).all(1)
+    shares = covered.mean((1, 2))
+    assert shares.max() < 0.7
+    assert shares.min() < 0.2
+    assert np.median(shares) == pytest.approx(0.36, abs=0.12)
+    assert under.max() <= 1.5
+    assert (under.max((1, 2, 3)) > 0.1).all()  # brighter than the scene
+    assert np.median(under.max((1, 2, 3))) > 0.7
+    edges = (under > -0.1) & (under < 0.5)
+    assert edges.mean() > 0.05  # no hard outlines
+    steps = np.abs(np.diff(under, axis=-1))
+    assert np.quantile(steps, 0.99) < 0.5
+
+
+def test_shadows_are_darker_than_the_scene_and_lie_beside_their_clouds():
+    under = clouded()[:, 0]
+    shaded = under < -0.2 - 0.01
+    assert (shaded.mean((1, 2)) > 0.01).mean() > 0.9
+    assert under.min() >= -1
+    near = [ndimage.binary_dilation(each > -0.19, iterations=9) for each in under]  # a shadow falls 8 px away at most
+    overlap = [(dark & close).sum() / dark.sum() for dark, close in zip(shaded, near, strict=True) if dark.any()]
+    assert np.median(overlap) > 0.9
+
+
+def test_as_many_samples_have_clouds_as_the_recipe_says():
+    clear = [torch.equal(varied(flat(0.2, 8), seed, clouds=0.3).optical, flat(0.2, 8).optical) for seed in range(300)]
+    assert 1 - sum(clear) / 300 == pytest.approx(0.3, abs=0.08)
+
+
+def test_a_smooth_field_is_alike_where_near_and_not_where_far():
+    with seeded(0):
+        field = np.stack([smooth_field(64, 48)[0].numpy() for _ in range(50)])
+    near, far = (np.corrcoef(field[:, 10, 10], field[:, row, 10])[0, 1] for row in (11, 60))
+    assert near > 0.8
+    assert abs(far) < 0.4

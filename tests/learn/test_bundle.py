@@ -5,7 +5,8 @@ import torch
 import yaml
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import MANIFEST, WEIGHTS, Bundle, bundle_names, save_bundle
+from rsfuse.learn.bundle import Bundle, save_bundle
+from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS, bundle_names
 from rsfuse.learn.predictor import Predictor, choose_device
 from rsfuse.legends import LEGENDS
 

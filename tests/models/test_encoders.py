@@ -7,8 +7,13 @@ import timm
 import torch
 from torch.nn import functional as F
 
-from rsfuse_models.layers.encoders import Encoder, choose_stages, feature_levels
-from rsfuse_models.layers.imagenet import ENCODER, adapt_first, load_lite0, map_lite0, read_lite0
+from rsfuse_models.layers.encoders import Encoder, choose_stages
+from rsfuse_models.layers.first_convolution import adapt_first
+from rsfuse_models.layers.imagenet import ENCODER, load_lite0, map_lite0, read_lite0
+from rsfuse_models.layers.pretrained import Start
+from rsfuse_models.layers.trunks import feature_levels
+
+LITE0 = Start("imagenet-lite0")
 
 
 @pytest.mark.parametrize("name", ["convnextv2_atto", "test_resnet", ENCODER])
@@ -56,6 +61,11 @@ def test_stages_default_to_the_four_published_strides():
 def test_an_encoder_that_timm_does_not_have_is_named():
     with pytest.raises(ValueError, match="'resnet35x'"):
         feature_levels("resnet35x")
+
+
+def test_an_encoder_outside_timm_is_refused_before_anything_is_looked_up():
+    with pytest.raises(ValueError, match=r"'hf-hub:timm/resnet18\.a1_in1k' lies outside timm"):
+        feature_levels("hf-hub:timm/resnet18.a1_in1k")
 
 
 @pytest.mark.parametrize("name", ["swinv2_cr_tiny_ns_224", "swin_tiny_patch4_window7_224"])
@@ -115,7 +125,7 @@ def natural_image(side=96):
 
 
 def test_the_mapped_encoder_gives_the_maps_of_the_raw_weights(stored):
-    encoder = Encoder(ENCODER, 3, stages=(0, 1, 2, 3, 4), pretrained="imagenet-lite0").eval()
+    encoder = Encoder(ENCODER, 3, stages=(0, 1, 2, 3, 4), start=LITE0).eval()
     image = natural_image()
     with torch.no_grad():
         ours = encoder.trunk(image)
@@ -150,8 +160,8 @@ def test_no_tensor_of_the_encoder_is_left_to_chance(stored):
     state = map_lite0(stored, trunk.state_dict())
     assert state.keys() == trunk.state_dict().keys()
     torch.manual_seed(0)
-    one = Encoder(ENCODER, 5, pretrained="imagenet-lite0")
-    other = Encoder(ENCODER, 5, pretrained="imagenet-lite0")
+    one = Encoder(ENCODER, 5, start=LITE0)
+    other = Encoder(ENCODER, 5, start=LITE0)
     torch.testing.assert_close(one.state_dict(), other.state_dict(), atol=0, rtol=0)
 
 

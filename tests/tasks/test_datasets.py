@@ -20,7 +20,8 @@ from rasterio.windows import Window
 
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.fit import FitMeans, fit
-from rsfuse.learn.recipe import Recipe, load_recipe
+from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.recipes.recipe import Recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.datasets.folders import read_folders
 from rsfuse.raster.datasets.registry import open_dataset

@@ -12,7 +12,8 @@ from PIL import Image
 from rasterio.windows import Window
 
 from rsfuse.learn.fit import FitMeans, fit
-from rsfuse.learn.recipe import Recipe, load_recipe
+from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.recipes.recipe import Recipe
 from rsfuse.raster.datasets.folders import read_folders
 from rsfuse.raster.labels import Labels
 from rsfuse.raster.tiles import TileSet

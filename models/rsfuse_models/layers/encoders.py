@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any
 
 import timm
 import torch
 from timm.layers.norm import LayerNorm2d
 from torch import Tensor, nn
 
-from rsfuse_models.layers.imagenet import load_lite0
-
-Pretrained = Literal["none", "imagenet-lite0"]
+from rsfuse_models.layers.pretrained import CHANCE, Start
+from rsfuse_models.layers.stages import level_stages, parameter_stages
+from rsfuse_models.layers.trunks import create_plan, feature_levels, layout
 
 
 class Encoder(nn.Module):
@@ -25,7 +26,7 @@ class Encoder(nn.Module):
         channels_in: channels of the image; the first convolution has as many.
         stages: places in timm's `feature_info`, ascending; None for the four at strides 4, 8, 16 and 32.
         drop_path: chance of the last residual branch to be skipped in training, rising to it from 0 over the depth.
-        pretrained: "imagenet-lite0" starts `tf_efficientnet_lite0` from ImageNet; "none" from chance.
+        start: what it starts from.
         window: side of the windows of a Swin encoder, in places; None for that of its name.
 
     Attributes:
@@ -33,7 +34,8 @@ class Encoder(nn.Module):
         strides: of each stage in use, input pixels per place.
 
     Raises:
-        ValueError: if timm has no such encoder, a stage is not there or the image has no channels.
+        ValueError: if timm has no such encoder, a stage is not there, the image has no channels, or the weights to
+            start from cannot be had or do not fit.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class Encoder(nn.Module):
         *,
         stages: tuple[int, ...] | None = None,
         drop_path: float = 0.0,
-        pretrained: Pretrained = "none",
+        start: Start = CHANCE,
         window: int | None = None,
     ) -> None:
         if channels_in < 1:
@@ -51,16 +53,18 @@ class Encoder(nn.Module):
         super().__init__()
         levels = feature_levels(name)
         stages = choose_stages(name, levels, stages)
-        options: dict[str, Any] = {"in_chans": channels_in, "out_indices": stages, **_any_size(name)}
+        options: dict[str, Any] = _any_size(name)
         if drop_path:  # not every encoder knows the option
             options["drop_path_rate"] = drop_path
         if window is not None:
             options["window_size"] = window
-        trunk: Any = timm.create_model(name, features_only=True, pretrained=False, **options)
-        self.channels_last = _layout(trunk) == "NHWC"
+        trunk: Any = timm.create_model(
+            name, features_only=True, pretrained=False, in_chans=channels_in, out_indices=stages, **options
+        )
+        self.name, self.stages = name, stages
+        self.channels_last = layout(trunk) == "NHWC"
         self.trunk = _cut(trunk)
-        if pretrained == "imagenet-lite0":
-            load_lite0(self.trunk, name)
+        start.fill(self.trunk, name, channels_in, options)
         self.channels = tuple(levels[stage][0] for stage in stages)
         self.strides = tuple(levels[stage][1] for stage in stages)
         self.norms = nn.ModuleList(LayerNorm2d(count) for count in self.channels)
@@ -72,6 +76,39 @@ class Encoder(nn.Module):
             maps = [features.permute(0, 3, 1, 2) for features in maps]
         return [norm(features) for norm, features in zip(self.norms, maps, strict=True)]
 
+    @property
+    def depth(self) -> int:
+        """How many stages it has, the stem not counted; timm counts them, and may find more than feature levels."""
+        return max(self._parameter_stages.values())
+
+    def stage_of(self, parameter: str) -> int:
+        """Stage of a parameter: 0 for the stem, k + 1 for stage k, up to `depth`.
+
+        A layer that halves the map before stage k belongs to it, and so does the norm of its maps. (The learning rates
+        published with ASANet put the halving layers of a ConvNeXt at 0.)
+
+        Args:
+            parameter: its name in `named_parameters`.
+
+        Raises:
+            ValueError: if there is no such parameter.
+        """
+        if parameter not in self._parameter_stages:
+            raise ValueError(f"encoder {self.name!r} has no parameter {parameter!r}")
+        return self._parameter_stages[parameter]
+
+    @cached_property
+    def _parameter_stages(self) -> dict[str, int]:
+        trunk: Any = self.trunk
+        inside = parameter_stages(self.name, [name for name, _ in trunk.named_parameters()])
+        levels = level_stages(trunk.feature_info.info[: self.stages[-1] + 1], inside)
+        norms = {
+            f"norms.{index}.{name}": levels[stage]
+            for index, stage in enumerate(self.stages)
+            for name, _ in self.norms[index].named_parameters()
+        }
+        return {f"trunk.{name}": stage for name, stage in inside.items()} | norms
+
     def _look(self, image: Tensor) -> list[Tensor]:
         half = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == torch.float16
         if self.channels_last and image.device.type == "cpu" and half:
@@ -82,35 +119,9 @@ class Encoder(nn.Module):
         return self.trunk(image)  # type: ignore[no-any-return]
 
 
-def feature_levels(name: str) -> list[tuple[int, int]]:
-    """Channels and stride of each feature level of a timm encoder, finest first.
-
-    Raises:
-        ValueError: if timm has no such encoder, or it gives no maps.
-    """
-    trunk = _weightless(name)
-    if _layout(trunk) not in ("NCHW", "NHWC"):
-        raise ValueError(f"encoder {name!r} gives {_layout(trunk)}, not maps; choose one that gives NCHW or NHWC")
-    return [(level["num_chs"], level["reduction"]) for level in trunk.feature_info.info]
-
-
-def _weightless(name: str) -> Any:
-    """The encoder as a plan, without weights."""
-    try:
-        with torch.device("meta"):
-            return timm.create_model(name, features_only=True, pretrained=False)
-    except RuntimeError as error:
-        raise ValueError(f"timm has no feature encoder {name!r}: {error}") from error
-
-
-def _layout(trunk: Any) -> str:
-    layout = getattr(trunk, "output_fmt", "NCHW")
-    return str(getattr(layout, "value", layout))
-
-
 def _any_size(name: str) -> dict[str, Any]:
     """Options of encoders that would take images of one size alone; windows that shift on maps of one window, too."""
-    if "swin" in name and hasattr(_weightless(name), "patch_embed"):
+    if "swin" in name and hasattr(create_plan(name, features=True), "patch_embed"):
         return {"strict_img_size": False, "always_partition": True}
     return {}
 

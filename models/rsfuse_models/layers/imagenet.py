@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from rsfuse_models.layers.first_convolution import adapt_first
+
 ENCODER = "tf_efficientnet_lite0"
 
 
@@ -73,19 +75,3 @@ def map_lite0(stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dic
     if state.keys() != wanted.keys():
         raise ValueError(f"weights hold {len(state)} of the {len(wanted)} tensors of the encoder")
     return state
-
-
-def adapt_first(weight: Tensor, channels: int) -> Tensor:
-    """The first convolution for another number of channels.
-
-    Three take the filters of red, green and blue. Other numbers all take the mean filter, scaled by 3 / channels, so
-    that a grey image gets the same response. For one channel that equals feeding it as red, green and blue alike.
-
-    Args:
-        weight: (F, 3, h, w).
-        channels: wanted in place of 3.
-    """
-    if channels == weight.shape[1]:
-        return weight
-    mean = weight.mean(dim=1, keepdim=True)
-    return mean.expand(-1, channels, -1, -1).clone() * (weight.shape[1] / channels)

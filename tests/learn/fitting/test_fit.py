@@ -8,8 +8,12 @@ import torch
 from rsfuse.errors import BundleError, RecipeError, TileSetError
 from rsfuse.geometry.split import Shares
 from rsfuse.learn.bundle import Bundle, build_network
-from rsfuse.learn.fit import FitMeans, fit
-from rsfuse.learn.recipe import Augmentation, load_recipe
+from rsfuse.learn.fitting.fit import fit as fit_subject
+from rsfuse.learn.fitting.land_cover import LandCover, LandCoverModule
+from rsfuse.learn.fitting.means import FitMeans
+from rsfuse.learn.recipes.augmentation import NO_AUGMENTATION
+from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.recipes.training import Schedule
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.tiles import TileSet
 from rsfuse.raster.tiling.own_scenes import own_dataset
@@ -19,8 +23,18 @@ from rsfuse.tasks.tile import TileSettings, tile
 CPU = FitMeans(device="cpu")
 
 
-def changed(recipe, **training):
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update=training)})
+def fit(recipe, tile_sets, folder, means):
+    """Train, and the bundle with what is told of it."""
+    return fit_subject(LandCover(recipe, tile_sets, means), folder, means)
+
+
+def bundle_of(report):
+    return Bundle.open(report.folder)
+
+
+def changed(recipe, lr=None, **training):
+    optimizer = recipe.optimizer.model_copy(update={"lr": lr or recipe.optimizer.lr})
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update=training), "optimizer": optimizer})
 
 
 @pytest.fixture(scope="module")
@@ -29,63 +43,61 @@ def fitted(recipe, tiles, tmp_path_factory):
     return fit(recipe, [tiles], tmp_path_factory.mktemp("fit") / "run", CPU)
 
 
-def weights(bundle):
-    return bundle.network().state_dict()
+def weights(report):
+    return bundle_of(report).network().state_dict()
 
 
 def test_a_run_leaves_a_bundle_that_opens(fitted, recipe):
-    bundle = Bundle.open(fitted.bundle.folder)
+    bundle = Bundle.open(fitted.folder)
     assert bundle.manifest.network == recipe.network
-    assert bundle.manifest.scores["miou"] == pytest.approx(fitted.miou)
+    assert bundle.manifest.scores["miou"] == pytest.approx(fitted.scores["miou"])
     assert bundle.legend.names[0] == "water"
     assert "validation" in bundle.card
 
 
 def test_a_run_leaves_logs_for_people_and_programs(fitted):
-    logs = fitted.bundle.folder / "logs"
+    logs = fitted.folder / "logs"
     assert list(logs.rglob("metrics.csv"))
     assert list(logs.rglob("events.out.tfevents.*"))
 
 
 def test_training_learns_classes_that_can_be_told_apart(recipe, tiles, tmp_path):
-    plain = recipe.model_copy(update={"augmentation": Augmentation()})
+    plain = recipe.model_copy(update={"augmentation": NO_AUGMENTATION})
     learnt = fit(changed(plain, steps=120, validate_every=40, average=0.0, lr=5e-3), [tiles], tmp_path / "run", CPU)
-    assert learnt.oa > 0.9  # chance is 0.2
+    assert learnt.scores["oa"] > 0.9  # chance is 0.2
 
 
 def test_the_same_seed_gives_the_same_weights_and_another_seed_others(fitted, recipe, tiles, tmp_path):
     again = fit(recipe, [tiles], tmp_path / "again", CPU)
     other = fit(changed(recipe, seed=7), [tiles], tmp_path / "other", CPU)
-    assert all(torch.equal(value, weights(again.bundle)[name]) for name, value in weights(fitted.bundle).items())
-    assert not all(torch.equal(value, weights(other.bundle)[name]) for name, value in weights(fitted.bundle).items())
+    assert all(torch.equal(value, weights(again)[name]) for name, value in weights(fitted).items())
+    assert not all(torch.equal(value, weights(other)[name]) for name, value in weights(fitted).items())
 
 
 def test_a_resumed_run_ends_with_the_weights_of_an_undisturbed_one(recipe, tiles, tmp_path, monkeypatch):
     whole = fit(recipe, [tiles], tmp_path / "whole", CPU)
 
-    from rsfuse.learn.fit import Fitting
-
-    step = Fitting.training_step
+    step = LandCoverModule.training_step
 
     def stop_at_seven(self, batch):
         if self.trainer.global_step == 7:
             raise RuntimeError("power cut")
         return step(self, batch)
 
-    monkeypatch.setattr(Fitting, "training_step", stop_at_seven)
+    monkeypatch.setattr(LandCoverModule, "training_step", stop_at_seven)
     with pytest.raises(RuntimeError, match="power cut"):
         fit(recipe, [tiles], tmp_path / "cut", CPU)
-    monkeypatch.setattr(Fitting, "training_step", step)
+    monkeypatch.setattr(LandCoverModule, "training_step", step)
     resumed = fit(recipe, [tiles], tmp_path / "cut", FitMeans(device="cpu", resume=True))
-    assert all(torch.equal(value, weights(resumed.bundle)[name]) for name, value in weights(whole.bundle).items())
+    assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(whole).items())
 
 
 def test_bad_tiles_do_not_cost_an_older_run_its_checkpoints(fitted, recipe, tiles):
-    before = sorted((fitted.bundle.folder / "checkpoints").iterdir())
+    before = sorted((fitted.folder / "checkpoints").iterdir())
     wrong = load_recipe("pad_sentinel-10m", ["inputs.optical=[red, green, blue, nir]"])
     with pytest.raises(TileSetError):
-        fit(wrong, [tiles], fitted.bundle.folder, CPU)
-    assert sorted((fitted.bundle.folder / "checkpoints").iterdir()) == before
+        fit(wrong, [tiles], fitted.folder, CPU)
+    assert sorted((fitted.folder / "checkpoints").iterdir()) == before
 
 
 def test_a_device_that_is_not_there_is_told(recipe, tiles, tmp_path):
@@ -94,12 +106,10 @@ def test_a_device_that_is_not_there_is_told(recipe, tiles, tmp_path):
 
 
 def test_control_c_is_passed_on(recipe, tiles, tmp_path, monkeypatch):
-    from rsfuse.learn.fit import Fitting
-
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Fitting, "training_step", interrupt)
+    monkeypatch.setattr(LandCoverModule, "training_step", interrupt)
     handler = signal.getsignal(signal.SIGINT)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -111,10 +121,10 @@ def test_control_c_is_passed_on(recipe, tiles, tmp_path, monkeypatch):
 def test_float16_storage_halves_the_file_and_hardly_moves_the_weights(fitted, recipe, tiles, tmp_path):
     assert recipe.storage == "float16"
     full = fit(recipe.model_copy(update={"storage": "float32"}), [tiles], tmp_path / "run", CPU)
-    sizes = [(each.bundle.folder / "weights.safetensors").stat().st_size for each in (fitted, full)]
+    sizes = [(each.folder / "weights.safetensors").stat().st_size for each in (fitted, full)]
     assert sizes[0] < 0.65 * sizes[1]
-    for name, value in weights(full.bundle).items():
-        torch.testing.assert_close(weights(fitted.bundle)[name], value, rtol=1e-3, atol=1e-4)
+    for name, value in weights(full).items():
+        torch.testing.assert_close(weights(fitted)[name], value, rtol=1e-3, atol=1e-4)
 
 
 def test_bands_that_do_not_fit_are_told_with_both_counts(tiles, tmp_path):
@@ -135,7 +145,8 @@ def test_a_network_for_one_sensor_is_blind_to_the_other(recipe, tiles, tmp_path,
     from rsfuse.learn.scaling import Scaler
 
     alone = recipe.model_copy(update={"inputs": recipe.inputs.model_copy(update={"sensors": sensors})})
-    bundle = fit(changed(alone, steps=5), [tiles], tmp_path / "run", CPU).bundle
+    bundle = fit(changed(alone, steps=5), [tiles], tmp_path / "run", CPU)
+    bundle = bundle_of(bundle)
     sample = tiles.read(tiles.select("val")[0]).sample
     predictor = Predictor(bundle, device="cpu")
     scaler = Scaler(bundle.manifest.inputs, tiles.manifest.statistics)
@@ -151,7 +162,8 @@ def of_network(recipe, name, loss, **options):
         update={
             "network": {"name": name, **options},
             "loss": recipe.loss.model_copy(update=loss),
-            "training": recipe.training.model_copy(update={"steps": 2, "validate_every": 2, "warmup": 0}),
+            "training": recipe.training.model_copy(update={"steps": 2, "validate_every": 2}),
+            "schedule": Schedule(),
         }
     )
 
@@ -173,7 +185,7 @@ VISION = {"vit_layers": 1, "vit_dim": 24, "fused": 16}
 )
 def test_every_network_is_fitted_and_comes_back_from_its_bundle(name, options, loss, recipe, tiles, tmp_path):
     report = fit(of_network(recipe, name, loss, **options), [tiles], tmp_path / "run", CPU)
-    network = Bundle.open(report.bundle.folder).network()
+    network = Bundle.open(report.folder).network()
     assert network(torch.zeros(1, 3, 40, 40), torch.zeros(1, 1, 40, 40)).isfinite().all()
 
 
@@ -185,7 +197,7 @@ def test_a_network_that_takes_optical_alone_is_fitted_to_a_scene_without_sar(rec
     alone = of_network(recipe, "f2net", penalties, **STATE_SPACE, **VISION)
     alone = alone.model_copy(update={"inputs": alone.inputs.model_copy(update={"sar": ()})})
     report = fit(alone, [TileSet(tmp_path / "tiles")], tmp_path / "run", CPU)
-    assert report.bundle.network().sar_channels == 0
+    assert bundle_of(report).network().sar_channels == 0
 
 
 def test_a_network_that_cannot_be_built_is_told_as_a_mistake_of_the_recipe(recipe):

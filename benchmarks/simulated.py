@@ -1,0 +1,116 @@
+"""Networks against each other on simulated scenes: clear, and with half of the optical image under cloud.
+
+Run: python -m benchmarks.simulated --out FOLDER [--networks pad unet ...] [--seeds 0 1 2]
+     python -m benchmarks.simulated --out FOLDER --tables
+Trained on scenes of which every other one is half under cloud, tested on scenes of other seeds, each of them clear and
+under half cloud. What is simulated is exact and easy: the scores say nothing about real scenes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from benchmarks.comparison import NETWORKS
+from benchmarks.judging import by_seed, judge, read_scores, spread, table
+from rsfuse.learn.bundle import MANIFEST, Bundle
+from rsfuse.learn.fitting.means import FitMeans
+from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.legends import LEGENDS
+from rsfuse.raster.scene import Scene
+from rsfuse.raster.tiling.own_scenes import own_dataset
+from rsfuse.raster.tiling.scene_splits import SplitRule
+from rsfuse.simulate import SimulatedScene, write_scene
+from rsfuse.tasks.predict import PredictSettings, predict
+from rsfuse.tasks.tile import TileSettings, tile
+from rsfuse.tasks.train import train
+
+TRAIN, VALIDATION, TEST = (1, 2, 3, 4), 5, (101, 102)
+CLOUDS = {"clear": 0.0, "half cloud": 0.5}
+SIDE = 1024
+INPUTS = [
+    "inputs.optical=[blue, green, red, nir]",
+    "inputs.sar=[hh]",
+    "inputs.scaling={kind: fixed-percentiles}",
+]
+"""Laid over the recipes NETWORK_porto-alegre."""
+
+
+def cut(seed: int, folder: Path) -> Path:
+    """Tiles of one simulated scene, half of it under cloud for every other seed."""
+    target = folder / f"tiles-{seed}"
+    if not (target / "tiles.json").is_file():
+        scene = SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=0.5 * (seed % 2))
+        paths = write_scene(scene, folder / f"scene-{seed}", overwrite=True)
+        dataset = own_dataset([paths.optical], [paths.sar], [paths.truth], LEGENDS["whu-opt-sar"])
+        rule = SplitRule(by="none", everything="val" if seed == VALIDATION else "train")
+        tile(dataset, target, TileSettings(size=256, rule=rule, overwrite=True))
+    return target
+
+
+def run(name: str, folder: Path, settings: list[str]) -> dict[str, Any]:
+    """Train one run and judge it on the test scenes."""
+    network, seed = name.split("_")
+    recipe, own = NETWORKS[network]
+    if not (folder / name / MANIFEST).is_file():
+        tiles = [cut(each, folder) for each in (*TRAIN, VALIDATION)]
+        chosen = load_recipe(recipe, [*INPUTS, *own, *settings, f"training.seed={seed}"])
+        train(chosen, tiles, folder / name, FitMeans(), overwrite=True)
+    predictor = Predictor(Bundle.open(folder / name))
+    return {
+        f"{weather} {scene}": _judge(predictor, scene, cloud, folder)
+        for (weather, cloud), scene in product(CLOUDS.items(), TEST)
+    }
+
+
+def _judge(predictor: Predictor, seed: int, cloud: float, folder: Path) -> dict[str, Any]:
+    where = folder / f"test-{seed}-{cloud:g}"
+    if not (where / "truth.tif").is_file():
+        write_scene(SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=cloud), where, overwrite=True)
+    target = predictor.bundle.folder / f"{where.name}.tif"
+    with Scene(where / "optical.tif", where / "sar.tif") as scene:
+        predict(scene, predictor, target, PredictSettings(overwrite=True))
+    return judge(target, where / "truth.tif")
+
+
+def tables(folder: Path) -> str:
+    """What all finished runs scored, as Markdown: means over the test scenes, spread over the seeds."""
+    scores, rows = read_scores(folder), []
+    for network in NETWORKS:
+        cells = []
+        for weather in CLOUDS:
+            seeds = zip(*(by_seed(scores, network, f"{weather} {scene}") for scene in TEST), strict=True)
+            cells.append([sum(each["miou"] for each in scenes) / len(TEST) for scenes in seeds])
+        if cells[0]:
+            lost = spread(clear - cloudy for clear, cloudy in zip(*cells, strict=True))
+            rows.append([network, str(len(cells[0])), *map(spread, cells), lost])
+    return table(["network", "seeds", "mIoU, clear", "mIoU, half cloud", "lost"], rows)
+
+
+def main() -> None:
+    """Do the runs asked for, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--set", nargs="*", default=[], dest="settings")
+    parser.add_argument("--tables", action="store_true")
+    options = parser.parse_args()
+    if options.tables:
+        print(tables(options.out))
+        return
+    for seed, network in product(options.seeds, options.networks):
+        name = f"{network}_{seed}"
+        done = options.out / name / "scores.json"
+        if not done.is_file():
+            scores = run(name, options.out, options.settings)
+            done.write_text(json.dumps(scores, indent=2), encoding="utf-8")
+            print(name, json.dumps(scores), flush=True)
+
+
+if __name__ == "__main__":
+    main()

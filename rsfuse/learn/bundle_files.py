@@ -1,0 +1,148 @@
+"""The files of a bundle, whatever its network does: found, read and written.
+
+A folder with `bundle.yaml` (what it takes, what it gives, how well it did), `weights.safetensors` and `card.md`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rsfuse.errors import BundleError
+from rsfuse.learn.recipes.reading import describe
+from rsfuse.shipped import bundles_folder
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+MANIFEST, WEIGHTS, CARD = "bundle.yaml", "weights.safetensors", "card.md"
+VERSION = 1
+LAND_COVER, SHARPENING = "land cover", "sharpening"
+"""What networks of bundles are for; a manifest that does not say is of land cover."""
+
+
+Manifest = TypeVar("Manifest", bound=BaseModel)
+
+
+def bundle_names() -> list[str]:
+    """Names of the bundles that ship."""
+    return sorted(path.parent.name for path in bundles_folder().glob(f"*/{MANIFEST}"))
+
+
+def find_bundle(bundle: str | Path) -> Path:
+    """Folder of a bundle given by name or folder.
+
+    Raises:
+        BundleError: if there is none.
+    """
+    for folder in (Path(bundle), bundles_folder() / bundle):
+        if (folder / MANIFEST).is_file():
+            return folder
+    raise BundleError(
+        f"there is no bundle {str(bundle)!r}",
+        hint=f"choose one of: {', '.join(bundle_names())}; or name a folder that `rsfuse train` made",
+    )
+
+
+def bundle_kind(folder: Path) -> str:
+    """What the network of a bundle is for, as its manifest says.
+
+    Raises:
+        BundleError: if the manifest cannot be read.
+    """
+    return _kind_of(_read_yaml(folder))
+
+
+def read_manifest(folder: Path, schema: type[Manifest], kind: str) -> Manifest:
+    """What stands in `bundle.yaml`.
+
+    Args:
+        folder: of the bundle.
+        schema: what may stand there.
+        kind: what the network has to be for.
+
+    Raises:
+        BundleError: if it is for something else, cannot be read, or is of another version.
+    """
+    data = _read_yaml(folder)
+    if _kind_of(data) != kind:
+        raise BundleError(
+            f"{folder} is a bundle for {_kind_of(data)}, one for {kind} is needed here",
+            hint=f"name a bundle for {kind}; `rsfuse bundles` lists ours",
+        )
+    version = data.get("version", VERSION) if isinstance(data, dict) else VERSION
+    if version != VERSION:
+        raise BundleError(
+            f"{folder} is a bundle of version {version}, this rsfuse reads version {VERSION}",
+            hint="update rsfuse: pip install --upgrade rsfuse",
+        )
+    try:
+        return schema.model_validate(data)
+    except ValidationError as error:
+        raise BundleError(f"{folder / MANIFEST}: {describe(error, schema)}", hint="train the bundle anew") from error
+
+
+def read_card(folder: Path) -> str:
+    """What a person should know before trusting a bundle, in Markdown."""
+    return (folder / CARD).read_text(encoding="utf-8").rstrip()
+
+
+def load_weights(folder: Path, network: nn.Module) -> nn.Module:
+    """The network with the trained weights of a bundle, ready to predict.
+
+    Raises:
+        BundleError: if the weights are missing or of another network.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights = load_file(folder / WEIGHTS)
+        network.load_state_dict({name: _with_dtype(weight, torch.float32) for name, weight in weights.items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise BundleError(
+            f"{folder / WEIGHTS} cannot be loaded: {str(error).splitlines()[0]}", hint="copy the bundle anew"
+        ) from error
+    return network.eval()
+
+
+def write_bundle(folder: Path, manifest: BaseModel, weights: dict[str, Tensor], *, storage: str, card: str) -> None:
+    """Write the files of a bundle.
+
+    Args:
+        folder: made if it is not there.
+        manifest: what stands in `bundle.yaml`.
+        weights: the network's state.
+        storage: "float32" or "float16": precision of the weights on disk.
+        card: Markdown for people.
+    """
+    import torch
+    from safetensors.torch import save
+
+    folder.mkdir(parents=True, exist_ok=True)
+    dtype = getattr(torch, storage)
+    stored = {name: _with_dtype(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
+    (folder / WEIGHTS).write_bytes(save(stored))  # save_file would leave a file that its owner alone can read
+    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    (folder / CARD).write_text(card, encoding="utf-8")
+    (folder / MANIFEST).write_text(text, encoding="utf-8")  # last: a folder without it is no bundle
+
+
+def _read_yaml(folder: Path) -> Any:
+    try:
+        return yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BundleError(f"{folder / MANIFEST} cannot be read: {error}", hint="copy the bundle anew") from error
+
+
+def _kind_of(data: Any) -> str:
+    return str(data.get("kind", LAND_COVER)) if isinstance(data, dict) else LAND_COVER
+
+
+def _with_dtype(weight: Tensor, dtype: Any) -> Tensor:
+    """Floats in the given precision; counters as they are."""
+    return weight.to(dtype) if weight.is_floating_point() else weight

@@ -1,0 +1,176 @@
+"""Learning to map land cover: tiles of scenes in, class scores out, judged by mIoU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from rsfuse.errors import TileSetError
+from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
+from rsfuse.learn.card import bundle_card
+from rsfuse.learn.fitting.data import FitData
+from rsfuse.learn.fitting.length import Length
+from rsfuse.learn.fitting.means import FitMeans
+from rsfuse.learn.fitting.module import FittingModule
+from rsfuse.learn.fitting.subject import Subject
+from rsfuse.learn.losses.training_loss import TrainingLoss
+from rsfuse.learn.recipes.inputs import MomentScaling
+from rsfuse.learn.recipes.recipe import Recipe
+from rsfuse.learn.samples import Batch, Share, TrainingSamples, ValidationSamples, class_pixels
+from rsfuse.learn.sources import Source, sources
+from rsfuse.metrics import Confusion
+from rsfuse.raster.manifest import Manifest
+from rsfuse.raster.statistics import SceneStatistics, merge_statistics
+from rsfuse.raster.tiles import TileSet
+from rsfuse_models import TrainingOutput
+from rsfuse_models.layers.pretrained import without_pretrained
+
+
+class LandCover(Subject):
+    """Land cover, learnt from tiles.
+
+    Args:
+        recipe: how.
+        tile_sets: what from; all with one legend.
+        means: how many share the work.
+
+    Raises:
+        TileSetError: if tiles are missing or do not fit the recipe or each other.
+        RecipeError: if the batch cannot be shared out.
+    """
+
+    recipe: Recipe
+    data: LandCoverData
+
+    def __init__(self, recipe: Recipe, tile_sets: Sequence[TileSet], means: FitMeans) -> None:
+        check_legends(tile_sets)
+        self.tile_sets, self.legend = tile_sets, tile_sets[0].legend
+        statistics = fixed_statistics(recipe, tile_sets)
+        self.training = sources(recipe, tile_sets, "train", statistics)
+        self.validation = sources(recipe, tile_sets, "val", statistics)
+        self.statistics = statistics
+        super().__init__(recipe, LandCoverData(recipe, self.training, self.validation, means))
+
+    def network(self, *, fresh: bool = False) -> nn.Module:
+        """As the recipe says, for the bands and classes at hand."""
+        options = without_pretrained(self.recipe.network) if fresh else self.recipe.network
+        return build_network(options, self.recipe.inputs, len(self.legend))
+
+    def forward(self, network: nn.Module, samples: int) -> Tensor:
+        """Scores of crops of nothing."""
+        side, inputs = self.recipe.training.crop, self.recipe.inputs
+        optical, sar = (torch.zeros(samples, len(bands), side, side) for bands in (inputs.optical, inputs.sar))
+        output: TrainingOutput = network.forward_training(optical, sar)  # type: ignore[operator]
+        return output.scores
+
+    def module(self) -> FittingModule:
+        """The network, the loss of the recipe, and mIoU as its judge."""
+        loss = TrainingLoss(self.recipe.loss, torch.from_numpy(class_pixels(self.training, self.legend).sum(0)))
+        return LandCoverModule(self.recipe, self.network(), self.data.length, loss, len(self.legend))
+
+    def save(self, weights: dict[str, Tensor], scores: dict[str, float], folder: Path) -> None:
+        """Write a bundle for `rsfuse predict`."""
+        manifests = [each.manifest for each in self.tile_sets]
+        manifest = BundleManifest(
+            description=self.recipe.description,
+            network=self.recipe.network,
+            inputs=self.recipe.inputs,
+            statistics=self.statistics,
+            legend=self.legend.to_dict(),
+            patch=PatchSize(size=self.recipe.training.crop, halo=self.recipe.training.halo),
+            gsd_m=round(_mean_gsd(manifests), 3),
+            trained_on=tuple(name for each in manifests for name in each.told_scenes),
+            scores=scores,
+        )
+        save_bundle(folder, manifest, weights, storage=self.recipe.storage, card=bundle_card(folder.name, manifest))
+
+    def found(self) -> dict[str, int]:
+        """How many tiles there are to train on and to judge by."""
+        return {"train": len(self.training), "val": len(self.validation)}
+
+
+class LandCoverData(FitData):
+    """Crops of training tiles, and whole validation tiles."""
+
+    def __init__(
+        self, recipe: Recipe, training: Sequence[Source], validation: Sequence[Source], means: FitMeans
+    ) -> None:
+        super().__init__(recipe.training, means, len(training))
+        self._recipe, self._training, self._validation = recipe, training, validation
+
+    def training_samples(self, stretch: int, share: Share) -> TrainingSamples:
+        """Crops of one stretch."""
+        return TrainingSamples(self._recipe, self._training, stretch, self.length.stretch, share=share)
+
+    def validation_samples(self, share: Share) -> ValidationSamples:
+        """Squares of all validation tiles."""
+        return ValidationSamples(self._validation, self._recipe.training.crop, share=share)
+
+
+class LandCoverModule(FittingModule):
+    """A network that learns to map, judged by the mIoU over all validation tiles together."""
+
+    judged_by: ClassVar[str] = "miou"
+    more_is_better: ClassVar[bool] = True
+
+    def __init__(self, recipe: Recipe, network: nn.Module, length: Length, loss: TrainingLoss, classes: int) -> None:
+        super().__init__(recipe, network, length)
+        self.loss, self._classes = loss, classes
+        self._confusion = Confusion.empty(classes)
+
+    def training_step(self, batch: Batch) -> Tensor:
+        """The loss of one batch."""
+        optical, sar, labels = batch
+        return self.tell_losses(self.loss(self.network.forward_training(optical, sar), labels))  # type: ignore[operator]
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last validation."""
+        self._confusion = Confusion.empty(self._classes)
+
+    def validation_step(self, batch: Batch) -> None:
+        """Count one batch."""
+        optical, sar, labels = batch
+        mapped = self.network(optical, sar).argmax(1).byte()
+        self._confusion += Confusion.of(labels.byte().cpu().numpy(), mapped.cpu().numpy(), self._classes)
+
+    def on_validation_epoch_end(self) -> None:
+        """Score all batches of all processes together."""
+        own = torch.from_numpy(np.column_stack([self._confusion.counts, self._confusion.unmapped])).to(self.device)
+        every = self.all_gather(own).reshape(-1, *own.shape).sum(0).cpu().numpy()  # one process has no axis of them
+        confusion = Confusion(every[:, :-1], every[:, -1])
+        self.tell_scores({"miou": confusion.miou, "oa": confusion.oa})
+
+
+def fixed_statistics(recipe: Recipe, tile_sets: Sequence[TileSet]) -> SceneStatistics | None:
+    """Statistics of all training tiles, where a recipe scales every scene by the same; None where by its own."""
+    scaling = recipe.inputs.scaling
+    if not isinstance(scaling, MomentScaling) and scaling.kind == "scene-percentiles":
+        return None
+    return merge_statistics([each.manifest.statistics for each in tile_sets if each.select("train")])
+
+
+def check_legends(tile_sets: Sequence[TileSet]) -> None:
+    """Refuse tile sets that do not mean the same by their codes.
+
+    Raises:
+        TileSetError: naming the two that differ.
+    """
+    first = tile_sets[0]
+    for other in tile_sets[1:]:
+        if other.legend.to_dict() != first.legend.to_dict():
+            raise TileSetError(
+                f"{first.folder} and {other.folder} have different legends ({first.legend}; {other.legend})",
+                hint="cut both with the same --legend",
+            )
+
+
+def _mean_gsd(manifests: Sequence[Manifest]) -> float:
+    """Of the sets that know theirs; NaN where none does."""
+    known = [each.gsd_m for each in manifests if not math.isnan(each.gsd_m)]
+    return sum(known) / len(known) if known else math.nan

@@ -1,0 +1,73 @@
+"""What a run has to work with: devices, processes, memory. Nothing of it changes what is learnt."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.callbacks import Callback
+
+from rsfuse.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class FitMeans:
+    """What a run has to work with.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "cuda:1".
+        devices: how many of that kind on this machine; None for one, or as many as torchrun or SLURM started.
+        nodes: machines; None for one, or as torchrun or SLURM say.
+        workers: processes that read and vary samples beside each training process.
+        accumulate: into how many parts each process takes its share of a batch, to need less memory.
+        resume: go on from the last checkpoint in the output folder.
+        callbacks: Lightning callbacks, such as a progress bar.
+    """
+
+    device: str = "auto"
+    devices: int | None = None
+    nodes: int | None = None
+    workers: int = 0
+    accumulate: int = 1
+    resume: bool = False
+    callbacks: Sequence[Callback] = ()
+
+    @property
+    def processes(self) -> tuple[int, int]:
+        """Training processes of each machine, and machines."""
+        devices, nodes = _launched()
+        return self.devices or devices, self.nodes or nodes
+
+    def samples_at_once(self, batch: int) -> int:
+        """How many samples each process takes through the network at once.
+
+        Raises:
+            RecipeError: if the batch cannot be shared out evenly.
+        """
+        devices, nodes = self.processes
+        shares = devices * nodes * self.accumulate
+        if batch % shares:
+            raise RecipeError(
+                f"a batch of {batch} cannot be shared out over {devices} device(s) x {nodes} node(s) x "
+                f"{self.accumulate} part(s)",
+                hint=f"choose a batch that divides by {shares}: --set training.batch={-(-batch // shares) * shares}",
+            )
+        return batch // shares
+
+
+def is_first_process() -> bool:
+    """Whether this process writes and speaks for all."""
+    return rank_zero_only.rank == 0
+
+
+def _launched() -> tuple[int, int]:
+    """Processes on this machine and machines, as whoever started this process has set them up."""
+    if TorchElasticEnvironment.detect():
+        return int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ.get("GROUP_WORLD_SIZE", "1"))
+    if SLURMEnvironment.detect():
+        nodes = int(os.environ.get("SLURM_NNODES", "1"))
+        return int(os.environ["SLURM_NTASKS"]) // nodes, nodes
+    return 1, 1

@@ -1,0 +1,91 @@
+"""Recipes: how a network is trained, as data.
+
+A recipe holds no paths, devices or worker counts. What may stand in it is what these classes name, and for the
+network what its constructor names: everything else is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, create_model
+
+from rsfuse.errors import RecipeError
+from rsfuse.learn.recipes.augmentation import Augmentation
+from rsfuse.learn.recipes.inputs import Inputs, SharpeningInputs
+from rsfuse.learn.recipes.loss import Loss
+from rsfuse.learn.recipes.section import Section
+from rsfuse.learn.recipes.training import Optimizer, Schedule, Training
+
+FROM_DATA = ("optical_channels", "sar_channels", "num_classes", "bands")
+"""Constructor arguments of a network that the tiles decide, not the recipe."""
+
+
+class Recipe(Section):
+    """How a network that maps land cover is trained."""
+
+    description: str
+    network: dict[str, Any]
+    """`name`, and any argument of that network's constructor but those that the tiles decide."""
+    inputs: Inputs
+    training: Training
+    optimizer: Optimizer
+    schedule: Schedule = Schedule()
+    augmentation: Augmentation = Augmentation()
+    loss: Loss = Loss()
+    storage: Literal["float32", "float16"] = "float32"
+    """Precision of the weights in the bundle."""
+
+
+class SharpeningRecipe(Section):
+    """How a network that sharpens is trained: to the mean absolute difference from the reference."""
+
+    description: str
+    network: dict[str, Any]
+    """As in `Recipe`."""
+    inputs: SharpeningInputs
+    training: Training
+    optimizer: Optimizer
+    schedule: Schedule = Schedule()
+    storage: Literal["float32", "float16"] = "float32"
+
+
+AnyRecipe = Recipe | SharpeningRecipe
+
+
+def network_options(name: str) -> type[BaseModel]:
+    """The options of a network as a pydantic model, made from its constructor's signature.
+
+    Raises:
+        RecipeError: if no network has that name.
+    """
+    parameters = inspect.signature(_constructor(name), eval_str=True).parameters.values()
+    fields: dict[str, Any] = {
+        each.name: (each.annotation, ... if each.default is each.empty else each.default)
+        for each in parameters
+        if each.name not in FROM_DATA
+    }
+    return create_model(f"{name}_options", __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def sharpens(name: str) -> bool:
+    """Whether a network of that name sharpens."""
+    from rsfuse_models import sharpener_names
+
+    return name in sharpener_names()
+
+
+def _constructor(name: str) -> Callable[..., Any]:
+    from rsfuse_models import network_class, network_names, sharpener_class, sharpener_names
+
+    if name in network_names():
+        return network_class(name)
+    if name in sharpener_names():
+        return sharpener_class(name)
+    names = (*network_names(), *sharpener_names())
+    nearest = difflib.get_close_matches(name, names, 1, 0.5)
+    meant = f"did you mean {nearest[0]!r}? " if nearest else ""
+    raise RecipeError(f"no network is called {name!r}", hint=f"{meant}choose one of: {', '.join(names)}")

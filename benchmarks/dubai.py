@@ -17,11 +17,13 @@ import numpy as np
 
 from benchmarks.areas import DATA
 from benchmarks.judging import by_seed, read_scores, spread, table
-from rsfuse.learn.bundle import MANIFEST, Bundle
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.scaling import Scaler
+from rsfuse.legend import NODATA
 from rsfuse.metrics import Confusion
 from rsfuse.raster.datasets.folders import read_folders
 from rsfuse.raster.tiles import TileSet
@@ -57,15 +59,13 @@ def run(name: str, folder: Path, tiles: TileSet, settings: list[str]) -> dict[st
 
 def judge(predictor: Predictor, tiles: TileSet) -> dict[str, Any]:
     """Scores over all test tiles together."""
-    manifest, legend = predictor.bundle.manifest, tiles.legend
-    assert manifest.statistics is not None
-    scaler, confusion = Scaler(manifest.inputs, manifest.statistics), Confusion.empty(len(legend))
-    test = tiles.select("test")
-    for first in range(0, len(test), 4):
-        samples = [tiles.read(each) for each in test[first : first + 4]]
-        mapped = predictor.probabilities([each.sample for each in samples], scaler).argmax(1).astype(np.uint8)
-        labels = [np.where(each.sample.valid, legend.to_index(each.labels), np.uint8(255)) for each in samples]
-        confusion += Confusion.of(np.stack(labels), mapped, len(legend))
+    inputs, legend, confusion = predictor.bundle.manifest.inputs, tiles.legend, Confusion.empty(len(tiles.legend))
+    for entry in tiles.select("test"):
+        seen = tiles.read(entry)
+        scaler = Scaler(inputs, predictor.bundle.manifest.statistics or tiles.statistics_of(entry))
+        mapped = predictor.probabilities([seen.sample], scaler)[0].argmax(0).astype(np.uint8)
+        labels = np.where(seen.sample.valid, legend.to_index(seen.labels), np.uint8(NODATA))
+        confusion += Confusion.of(labels, mapped, len(legend))
     iou = dict(zip(legend.names, confusion.iou.tolist(), strict=True))
     return {"oa": confusion.oa, "miou": confusion.miou, "iou": iou}
 

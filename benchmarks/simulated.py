@@ -16,7 +16,8 @@ from typing import Any
 
 from benchmarks.comparison import NETWORKS
 from benchmarks.judging import by_seed, judge, read_scores, spread, table
-from rsfuse.learn.bundle import MANIFEST, Bundle
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe

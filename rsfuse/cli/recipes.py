@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rsfuse.cli import options, show
+
+if TYPE_CHECKING:
+    from rsfuse.learn.recipes.training import Training
 
 
 def recipes(
@@ -29,6 +32,10 @@ def recipes(
         loaded = [(each, load_recipe(each)) for each in recipe_names()]
         show.table(
             "recipes",
-            ("name", "network", "what for"),
-            [(each, recipe.network["name"], recipe.description) for each, recipe in loaded],
+            ("name", "crop", "steps", "what for"),
+            [(each, recipe.training.crop, _length(recipe.training), recipe.description) for each, recipe in loaded],
         )
+
+
+def _length(training: Training) -> str:
+    return f"{training.steps:,}" if training.steps else f"{training.epochs:,} ep."

@@ -85,6 +85,8 @@ def train(
     What a recipe gives does not depend on the devices: they share each batch. On several machines, start it on each
     with `torchrun --nnodes ... --nproc-per-node ... -m rsfuse train ...`, or with `srun rsfuse train ...`.
     """
+    from dataclasses import replace
+
     from rsfuse.cli.training_progress import training_callbacks
     from rsfuse.learn.fitting.means import FitMeans
     from rsfuse.learn.recipes.reading import load_recipe
@@ -92,7 +94,9 @@ def train(
     from rsfuse.tasks.train import train as fit
 
     chosen = load_recipe(recipe, settings or ())
-    means = FitMeans(device, devices, nodes, workers, accumulate, resume=resume, callbacks=training_callbacks())
+    means = FitMeans(device, devices, nodes, workers, accumulate, resume=resume)
+    if means.first:
+        means = replace(means, callbacks=training_callbacks())
     if dry_run:
         _tell_plan(plan(chosen, tiles, means), as_json=as_json)
     elif report := fit(chosen, tiles, out, means, overwrite=overwrite):

@@ -7,7 +7,6 @@ from typing import Any
 from lightning.pytorch.callbacks import Callback
 
 from rsfuse.cli import show
-from rsfuse.learn.fitting.means import is_first_process
 
 FIGURES = ("loss", "val/miou", "val/oa", "val/ergas")
 """Shown where a run has them."""
@@ -15,7 +14,7 @@ FIGURES = ("loss", "val/miou", "val/oa", "val/ergas")
 
 def training_callbacks() -> list[Callback]:
     """What shows a run of Lightning: nothing, a bar or lines, by whether anybody wants to see it and how."""
-    if show.is_quiet() or not is_first_process():
+    if show.is_quiet():
         return []
     return [TrainingBar() if show.has_terminal() else TrainingLines()]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from rsfuse.learn.bundle import BundleManifest
+from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
 from rsfuse.legend import Legend
 
 
@@ -24,7 +25,7 @@ def bundle_card(name: str, manifest: BundleManifest) -> str:
 | optical bands | {", ".join(inputs.optical)} |
 | SAR bands | {", ".join(inputs.sar) or "none"} |
 | sensors used | {inputs.sensors} |
-| scaling | {inputs.scaling.kind}, {inputs.scaling.low} to {inputs.scaling.high} % |
+| scaling | {_scaling(inputs)} |
 | ground sample distance | {gsd} |
 | patch | {manifest.patch.size} px, halo {manifest.patch.halo} px |
 | trained on | {", ".join(manifest.trained_on)} |
@@ -37,3 +38,10 @@ def bundle_card(name: str, manifest: BundleManifest) -> str:
 The scores above are of tiles that chose the weights: they are not a test.
 They compare with the labels, whatever those are.
 """
+
+
+def _scaling(inputs: Inputs) -> str:
+    scaling = inputs.scaling
+    if isinstance(scaling, PercentileScaling):
+        return f"{scaling.kind}, {scaling.low} to {scaling.high} %"
+    return f"{scaling.kind}: mean and standard deviation, published or of the training tiles"

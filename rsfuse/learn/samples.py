@@ -123,7 +123,7 @@ class TrainingSamples(Dataset[Item]):
             if chance.random() < recipe.augmentation.mix:
                 other = self._balanced(chance) if self._places else self._example(int(chance.integers(self._count)))
                 example = mix(example, other)
-        return plain(example)
+        return _plain(example)
 
     def _next_tile(self, place: int) -> int:
         """Every tile once in random order before any comes again, from stretch to stretch."""
@@ -179,7 +179,7 @@ class ValidationSamples(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         number, window = self._places[index]
         try:
-            return plain(self._tiles[number].example(window))
+            return _plain(self._tiles[number].example(window))
         except RsfuseError as error:
             return error
 
@@ -215,7 +215,7 @@ def tile_order(seed: int, passed: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(passed,))).permutation(count)
 
 
-def plain(example: Example) -> Batch:
+def _plain(example: Example) -> Batch:
     """The example as plain tensors; labels as 64-bit integers."""
     optical, sar, labels = (each.as_subclass(Tensor) for each in example)
     return optical, sar, labels.long()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rsfuse.errors import OutputError
 from rsfuse.learn.fitting.fit import FitReport, fit
-from rsfuse.learn.fitting.means import FitMeans, is_first_process
+from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.plan import TrainingPlan, plan_training
 from rsfuse.learn.fitting.subjects import subject_of
 from rsfuse.learn.recipes.recipe import AnyRecipe
@@ -33,7 +33,7 @@ def train(
         TileSetError: if tiles are missing or do not fit.
         RecipeError: if the batch cannot be shared out over the processes.
     """
-    free = overwrite or means.resume or not is_first_process()  # the others start when the first writes already
+    free = overwrite or means.resume or not means.first  # the others start when the first writes already
     if not free and folder.exists() and any(folder.iterdir()):
         raise OutputError(f"{folder} is not empty", hint="choose another --out, or add --resume or --overwrite")
     return fit(subject_of(recipe, tiles, means), folder, means)

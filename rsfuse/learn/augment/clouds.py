@@ -62,9 +62,7 @@ def smooth_field(height: int, width: int) -> Tensor:
     field = torch.zeros(1, height, width)
     for octave, cells in enumerate(_CELLS):
         coarse = torch.randn(1, cells, cells) / 2**octave
-        field += (
-            functional.resize_image(coarse, [height, width], InterpolationMode.BICUBIC, antialias=False) / 2**octave
-        )
+        field += functional.resize_image(coarse, [height, width], InterpolationMode.BICUBIC, antialias=False)
     return field
 
 

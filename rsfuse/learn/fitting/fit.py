@@ -10,7 +10,7 @@ from pathlib import Path
 import lightning as pl
 import torch
 
-from rsfuse.learn.fitting.means import FitMeans, is_first_process
+from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.subject import Subject
 from rsfuse.learn.fitting.trainer import CHECKPOINTS, create_trainer, run, watchers
 
@@ -46,11 +46,11 @@ def fit(subject: Subject, folder: Path, means: FitMeans) -> FitReport | None:
     module = subject.module()
     best, watching = watchers(recipe.training, type(module), folder)
     trainer = create_trainer(recipe, subject.data.length, folder, means, watching)
-    if not means.resume and is_first_process():
+    if not means.resume and means.first:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # or a later --resume would take up the older run
     last = folder / CHECKPOINTS / "last.ckpt"
     run(trainer, module, subject.data, last if means.resume and last.is_file() else None)
-    if not is_first_process():
+    if not means.first:
         return None
     kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("network."): value for name, value in kept["state_dict"].items() if "network." in name}

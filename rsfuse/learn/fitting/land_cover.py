@@ -142,7 +142,9 @@ class LandCoverModule(FittingModule):
     def on_validation_epoch_end(self) -> None:
         """Score all batches of all processes together."""
         own = torch.from_numpy(np.column_stack([self._confusion.counts, self._confusion.unmapped])).to(self.device)
-        every = self.all_gather(own).reshape(-1, *own.shape).sum(0).cpu().numpy()  # one process has no axis of them
+        gathered = self.all_gather(own)
+        assert isinstance(gathered, Tensor)
+        every = gathered.reshape(-1, *own.shape).sum(0).cpu().numpy()  # of one process there is no axis of them
         confusion = Confusion(every[:, :-1], every[:, -1])
         self.tell_scores({"miou": confusion.miou, "oa": confusion.oa})
 

@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lightning.fabric.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
-from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Callback
 
 from rsfuse.errors import RecipeError
@@ -41,6 +41,16 @@ class FitMeans:
         devices, nodes = _launched()
         return self.devices or devices, self.nodes or nodes
 
+    @property
+    def first(self) -> bool:
+        """Whether this process writes and speaks for all; launchers number those that they start."""
+        if TorchElasticEnvironment.detect():
+            return os.environ["RANK"] == "0"
+        if SLURMEnvironment.detect():
+            return os.environ.get("SLURM_PROCID", "0") == "0"
+        names = ("LOCAL_RANK", "NODE_RANK") if self.processes[1] > 1 else ("LOCAL_RANK",)
+        return all(os.environ.get(name, "0") == "0" for name in names)
+
     def samples_at_once(self, batch: int) -> int:
         """How many samples each process takes through the network at once.
 
@@ -56,11 +66,6 @@ class FitMeans:
                 hint=f"choose a batch that divides by {shares}: --set training.batch={-(-batch // shares) * shares}",
             )
         return batch // shares
-
-
-def is_first_process() -> bool:
-    """Whether this process writes and speaks for all."""
-    return rank_zero_only.rank == 0
 
 
 def _launched() -> tuple[int, int]:

@@ -125,4 +125,4 @@ def _activations(subject: Subject, network: nn.Module, at_once: int) -> int | No
     except (RuntimeError, NotImplementedError):
         return None
     del scores  # it held what was kept
-    return sum(storage.nbytes() for number, storage in kept.items() if number not in own)
+    return sum(int(storage.nbytes()) for number, storage in kept.items() if number not in own)

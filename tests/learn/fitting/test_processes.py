@@ -34,7 +34,7 @@ LAUNCHERS = {
 
 @pytest.fixture(scope="module")
 def train(tiles, tmp_path_factory):
-    """A function that trains on the command line as a launcher has it; its weights and what it said on standard output."""
+    """A function that trains on the command line under a launcher; it returns the weights and what was told."""
     folder = tmp_path_factory.mktemp("processes")
     script = folder / "rsfuse_without_chance.py"
     script.write_text(WITHOUT_CHANCE, encoding="utf-8")
@@ -46,6 +46,7 @@ def train(tiles, tmp_path_factory):
         command = [sys.executable, *python, str(script), "train", "pad_sentinel-10m", "--tiles", str(tiles.folder)]
         done = subprocess.run(
             [*command, "-o", str(out), "--device", "cpu", "--json", *settings, *options],
+            check=False,
             capture_output=True,
             text=True,
             timeout=240,
@@ -85,7 +86,24 @@ def test_slurm_says_how_many_processes_there_are(monkeypatch):
 
 
 def test_torchrun_says_how_many_processes_there_are(monkeypatch):
-    monkeypatch.delenv("SLURM_NTASKS", raising=False)
     for name, value in {"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "3", "GROUP_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
     assert FitMeans().processes == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("environment", "nodes", "first"),
+    [
+        ({}, None, True),
+        ({"LOCAL_RANK": "1"}, None, False),
+        ({"NODE_RANK": "1"}, None, True),  # a cluster's own number for a machine on which one process runs alone
+        ({"NODE_RANK": "1"}, 2, False),
+        ({"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2", "RANK": "2", "LOCAL_RANK": "0"}, None, False),
+        ({"SLURM_NTASKS": "2", "SLURM_PROCID": "1"}, None, False),
+        ({"SLURM_NTASKS": "2", "SLURM_PROCID": "0"}, None, True),
+    ],
+)
+def test_one_process_speaks_for_all(monkeypatch, environment, nodes, first):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert FitMeans(nodes=nodes).first is first

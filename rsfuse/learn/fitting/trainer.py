@@ -10,7 +10,7 @@ from typing import Any
 
 import lightning as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from rsfuse.learn.fitting.length import Length
@@ -61,7 +61,7 @@ def create_trainer(
         log_every_n_steps=min(10, length.stretch),
         callbacks=[*means.callbacks, *watching],
         logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(str(folder), "logs", "")],
-        enable_progress_bar=any(isinstance(each, ProgressBar) for each in means.callbacks),
+        enable_progress_bar=False,  # a callback of ours shows it
         enable_model_summary=False,
         use_distributed_sampler=False,
     )

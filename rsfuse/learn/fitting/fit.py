@@ -12,7 +12,7 @@ import torch
 
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.subject import Subject
-from rsfuse.learn.fitting.trainer import CHECKPOINTS, create_trainer, run, watchers
+from rsfuse.learn.fitting.trainer import CHECKPOINTS, LAST, create_trainer, run, watchers
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def fit(subject: Subject, folder: Path, means: FitMeans) -> FitReport | None:
     trainer = create_trainer(recipe, subject.data.length, folder, means, watching)
     if not means.resume and means.first:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # or a later --resume would take up the older run
-    last = folder / CHECKPOINTS / "last.ckpt"
+    last = folder / CHECKPOINTS / f"{LAST}.ckpt"
     run(trainer, module, subject.data, last if means.resume and last.is_file() else None)
     if not means.first:
         return None

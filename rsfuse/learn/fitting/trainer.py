@@ -20,7 +20,7 @@ from rsfuse.learn.predictor import choose_device
 from rsfuse.learn.recipes.recipe import AnyRecipe
 from rsfuse.learn.recipes.training import Training
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, LAST = "checkpoints", "last"
 PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
@@ -75,12 +75,14 @@ def _precision(recipe: Training, device: torch.device) -> Any:
 def watchers(recipe: Training, module: type[FittingModule], folder: Path) -> tuple[ModelCheckpoint, list[Callback]]:
     """What keeps the best and the last weights; and with it all that watches: averaging, stopping early."""
     watched: dict[str, Any] = {"monitor": f"val/{module.judged_by}", "mode": "max" if module.more_is_better else "min"}
-    best = ModelCheckpoint(folder / CHECKPOINTS, "best", save_last=True, **watched)
+    best = ModelCheckpoint(folder / CHECKPOINTS, "best", **watched)
     callbacks: list[Callback] = [best]
     if recipe.patience:
         callbacks.append(EarlyStopping(patience=recipe.patience, check_finite=False, **watched))
     if recipe.average:
         callbacks.append(EMAWeightAveraging(decay=recipe.average))
+    # a callback of its own, behind the others: `save_last` saves where the score is the best so far, and there alone
+    callbacks.append(ModelCheckpoint(folder / CHECKPOINTS, LAST, enable_version_counter=False))
     return best, callbacks
 
 

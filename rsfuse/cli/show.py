@@ -158,11 +158,11 @@ class Clock:
     def __init__(self, done: int = 0) -> None:
         self._start, self._before = time.monotonic(), done
 
-    def told(self, done: int, total: int, unit: str) -> str:
+    def told(self, done: int, total: int) -> str:
         """Rate since the start, and the time left at that rate."""
         spent, gone = max(time.monotonic() - self._start, 1e-9), done - self._before
         left = spent / max(gone, 1) * (total - done)
-        return f"{gone / spent:.1f} {unit} a second, {left:.0f} s left"
+        return f"{gone / spent:.1f} a second, {left:.0f} s left"
 
 
 def _plain(what: str, unit: str) -> Tell:
@@ -174,6 +174,6 @@ def _plain(what: str, unit: str) -> Tell:
         if done < total and now - told < _PLAIN_EVERY_S:
             return
         told = now
-        note(f"{what}: {done} of {total}, {clock.told(done, total, unit)}{figures and ': ' + figures}")
+        note(f"{what}: {done} of {total} {unit}, {clock.told(done, total)}{figures and ': ' + figures}")
 
     return tell

@@ -70,11 +70,15 @@ def train(
         ),
     ] = 1,
     workers: Annotated[
-        int,
+        int | None,
         typer.Option(
-            "--workers", min=0, help="Processes that read and vary samples for each device.", rich_help_panel=MACHINES
+            "--workers",
+            min=0,
+            help="Processes that read and vary samples for each device.",
+            show_default="1 to 4, by the cores there are",
+            rich_help_panel=MACHINES,
         ),
-    ] = 0,
+    ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -88,15 +92,18 @@ def train(
     from dataclasses import replace
 
     from rsfuse.cli.training_progress import training_callbacks
-    from rsfuse.learn.fitting.means import FitMeans
+    from rsfuse.learn.fitting.means import FitMeans, spare_workers
     from rsfuse.learn.recipes.reading import load_recipe
     from rsfuse.tasks.train import plan
     from rsfuse.tasks.train import train as fit
 
     chosen = load_recipe(recipe, settings or ())
-    means = FitMeans(device, devices, nodes, workers, accumulate, resume=resume)
-    if means.first:
-        means = replace(means, callbacks=training_callbacks())
+    means = FitMeans(device, devices, nodes, accumulate=accumulate, resume=resume)
+    means = replace(
+        means,
+        workers=spare_workers(means.processes[0]) if workers is None else workers,
+        callbacks=training_callbacks() if means.first else (),
+    )
     if dry_run:
         _tell_plan(plan(chosen, tiles, means), as_json=as_json)
     elif report := fit(chosen, tiles, out, means, overwrite=overwrite):

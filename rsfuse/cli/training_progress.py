@@ -55,7 +55,7 @@ class TrainingLines(Callback):
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Say how far it is."""
         done, total = trainer.global_step, trainer.max_steps
-        show.note(f"step {done} of {total}: {figures(trainer)}; {self._clock.told(done, total, 'steps')}")
+        show.note(f"step {done} of {total}: {figures(trainer)}; {self._clock.told(done, total)}")
 
 
 def figures(trainer: Any) -> str:

@@ -68,6 +68,12 @@ class FitMeans:
         return batch // shares
 
 
+def spare_workers(processes: int) -> int:
+    """How many workers each of the training processes of this machine can have beside it: 1 to 4."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores // processes - 1))
+
+
 def _launched() -> tuple[int, int]:
     """Processes on this machine and machines, as whoever started this process has set them up."""
     if TorchElasticEnvironment.detect():

@@ -8,14 +8,14 @@ FOLDER/NETWORK_AREA_SEED/scores.json; runs that have scores are not repeated. La
 
 from __future__ import annotations
 
-import argparse
-import json
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks.areas import AREAS, LEGEND, Area, cut, test_labels
-from benchmarks.judging import by_seed, judge, read_scores, spread, table
+from benchmarks.judging import judge
+from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, table
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
@@ -88,25 +88,16 @@ def tables(folder: Path) -> str:
 
 def main() -> None:
     """Do the runs asked for, or print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
-    parser.add_argument("--trained-on", nargs="*", default=list(TRAINED_ON))
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--set", nargs="*", default=[], dest="settings")
-    parser.add_argument("--tables", action="store_true")
-    options = parser.parse_args()
+    asked = parser(__doc__, NETWORKS)
+    asked.add_argument("--trained-on", nargs="*", default=list(TRAINED_ON))
+    options = asked.parse_args()
     if options.tables:
         print(tables(options.out))
         return
     tests = test_labels(options.out / "labels")
     for seed, area, network in product(options.seeds, options.trained_on, options.networks):
         name = f"{network}_{area}_{seed}"
-        done = options.out / name / "scores.json"
-        if not done.is_file():
-            scores = run(name, options.out, tests, options.settings)
-            done.write_text(json.dumps(scores, indent=2), encoding="utf-8")
-            print(name, json.dumps(scores), flush=True)
+        keep_scores(options.out, name, partial(run, name, options.out, tests, options.settings))
 
 
 if __name__ == "__main__":

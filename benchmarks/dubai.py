@@ -7,8 +7,7 @@ Weights are chosen on area 5. Labels are hand-drawn masks (Humans in the Loop an
 
 from __future__ import annotations
 
-import argparse
-import json
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.areas import DATA
-from benchmarks.judging import by_seed, read_scores, spread, table
+from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, table
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
@@ -84,13 +83,7 @@ def tables(folder: Path) -> str:
 
 def main() -> None:
     """Do the runs asked for, or print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
-    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
-    parser.add_argument("--set", nargs="*", default=[], dest="settings")
-    parser.add_argument("--tables", action="store_true")
-    options = parser.parse_args()
+    options = parser(__doc__, NETWORKS).parse_args()
     if options.tables:
         print(tables(options.out))
         return
@@ -98,11 +91,7 @@ def main() -> None:
     tiles = TileSet(options.out / "tiles")
     for seed, network in product(options.seeds, options.networks):
         name = f"{network}_{seed}"
-        done = options.out / name / "scores.json"
-        if not done.is_file():
-            scores = run(name, options.out, tiles, options.settings)
-            done.write_text(json.dumps(scores, indent=2), encoding="utf-8")
-            print(name, json.dumps(scores), flush=True)
+        keep_scores(options.out, name, partial(run, name, options.out, tiles, options.settings))
 
 
 if __name__ == "__main__":

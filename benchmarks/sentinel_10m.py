@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import argparse
 import fnmatch
-import json
+from functools import partial
 from itertools import product
 from pathlib import Path
 
 from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, cut, test_labels
 from benchmarks.comparison import TESTS, mapped
 from benchmarks.judging import judge
+from benchmarks.runs import keep_scores
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
@@ -54,11 +55,9 @@ def main() -> None:
     options = parser.parse_args()
     tests = test_labels(options.out / "labels")
     for trained_on, seed, sensors in product(TRAINED_ON, options.seeds, ("both", "optical", "sar")):
-        name, done = f"{sensors}_{trained_on}_{seed}", options.out / f"{sensors}_{trained_on}_{seed}" / "scores.json"
-        if any(fnmatch.fnmatch(name, pattern) for pattern in options.runs) and not done.is_file():
-            scores = run(name, options.out, tests, options.settings)
-            done.write_text(json.dumps(scores, indent=2), encoding="utf-8")
-            print(name, json.dumps(scores), flush=True)
+        name = f"{sensors}_{trained_on}_{seed}"
+        if any(fnmatch.fnmatch(name, pattern) for pattern in options.runs):
+            keep_scores(options.out, name, partial(run, name, options.out, tests, options.settings))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ class RsfuseGroup(TyperGroup):
             show.error(error)
             raise typer.Exit(MISTAKE) from error
         except KeyboardInterrupt as interrupt:
-            show.note("interrupted: nothing was left under the final name")
+            show.note(str(interrupt) or "interrupted: nothing was left under the final name")
             raise typer.Exit(INTERRUPTED) from interrupt
 
 

@@ -41,7 +41,11 @@ def train(
         bool, typer.Option("--dry-run", help="Print the plan: data found, steps, parameters, memory; train nothing.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on from the last checkpoint in the output folder, as the run that it was; without one, begin.",
+        ),
     ] = False,
     device: options.Device = "auto",
     devices: Annotated[
@@ -65,7 +69,7 @@ def train(
         typer.Option(
             "--accumulate",
             min=1,
-            help="Take each batch in so many parts, to need less memory.",
+            help="Take each batch in so many parts, one after the other, to need less memory; their losses are averaged.",
             rich_help_panel=MACHINES,
         ),
     ] = 1,
@@ -86,7 +90,7 @@ def train(
 ) -> None:
     """Train a network as a recipe says; the output folder is its bundle.
 
-    What a recipe gives does not depend on the devices: they share each batch. On several machines, start it on each
+    The batch of a recipe is that of all devices together: they share it. On several machines, start it on each
     with `torchrun --nnodes ... --nproc-per-node ... -m rsfuse train ...`, or with `srun rsfuse train ...`.
     """
     from dataclasses import replace

@@ -124,6 +124,7 @@ def write_bundle(folder: Path, manifest: BaseModel, weights: dict[str, Tensor], 
     from safetensors.torch import save
 
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MANIFEST).unlink(missing_ok=True)  # an older bundle's, which would speak for the new weights
     dtype = getattr(torch, storage)
     stored = {name: _with_dtype(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
     (folder / WEIGHTS).write_bytes(save(stored))  # save_file would leave a file that its owner alone can read

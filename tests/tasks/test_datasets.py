@@ -19,7 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.fit import FitMeans, fit
+from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.recipes.recipe import Recipe
 from rsfuse.legends import LEGENDS
@@ -28,6 +28,7 @@ from rsfuse.raster.datasets.registry import open_dataset
 from rsfuse.raster.legend_file import find_coding
 from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.tile import TileSettings, tile
+from rsfuse.tasks.train import train
 
 SHEETS = ("NH49E001013", "NH49E001014", "NH50E003001")
 DIVISION = "The division of the dataset.txt"
@@ -196,7 +197,8 @@ def recipe_for(case: Case, side: int) -> Recipe:
         f"inputs.optical={[f'o{band}' for band in range(optical)]}",
         f"inputs.sar={[f's{band}' for band in range(sar)]}",
         "inputs.scaling.kind=fixed-percentiles",
-        f"training={{steps: 1, validate_every: 1, batch: 2, crop: {side}, halo: 0, lr: 1.0e-3}}",
+        f"training={{steps: 1, validate_every: 1, batch: 2, crop: {side}, halo: 0}}",
+        "schedule={name: constant}",
         "loss={}",
     )
     return load_recipe("pad_sentinel-10m", settings)
@@ -306,7 +308,7 @@ def test_statistics_are_those_of_the_training_pixels_alone_under_the_bands_names
 def test_a_step_of_training_leaves_a_bundle_of_the_data_set(cut, tmp_path):
     tiles = cut.tiles
     recipe = recipe_for(cut.case, tiles.manifest.size)
-    report = fit(recipe, [tiles], tmp_path / "run", FitMeans(device="cpu"))
+    report = train(recipe, [tiles.folder], tmp_path / "run", FitMeans(device="cpu"))
     assert report.step == 1
     bundle = Bundle.open(tmp_path / "run")
     assert bundle.legend == LEGENDS[cut.case.legend]
@@ -332,5 +334,6 @@ def test_with_the_legend_of_whfnet_greenery_and_farmland_change_names_and_no_cod
     assert (names[0][2], names[0][4]) == ("greenery", "farmland") == (names[1][4], names[1][2])
     recipe = recipe_for(CASES["ddhr xian"], 16)
     for each, told in zip(sets, names, strict=True):
-        bundle = fit(recipe, [each], tmp_path / f"{each.folder.name} run", FitMeans(device="cpu")).bundle
+        train(recipe, [each.folder], tmp_path / f"{each.folder.name} run", FitMeans(device="cpu"))
+        bundle = Bundle.open(tmp_path / f"{each.folder.name} run")
         assert dict(zip(bundle.legend.codes, bundle.legend.names, strict=True)) == told

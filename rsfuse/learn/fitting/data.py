@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning as pl
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Subset
 
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
@@ -38,9 +38,12 @@ class FitData(pl.LightningDataModule):
         """What is judged by."""
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """The next stretch."""
+        """The next stretch; the last one may be shorter, and ends in a validation all the same."""
         assert self.trainer is not None
-        return self._loader(self.training_samples(self.trainer.current_epoch, self._share()))
+        stretch, share = self.trainer.current_epoch, self._share()
+        steps = min(self.length.stretch, self.length.steps - stretch * self.length.stretch)
+        samples = self.training_samples(stretch, share)
+        return self._loader(Subset(samples, range(steps * share.parts * self._at_once)))
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Every validation sample, once over all processes."""

@@ -9,10 +9,14 @@ from pathlib import Path
 
 import lightning as pl
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 
 from rsfuse.learn.fitting.means import FitMeans
+from rsfuse.learn.fitting.resuming import earlier_run
 from rsfuse.learn.fitting.subject import Subject
-from rsfuse.learn.fitting.trainer import CHECKPOINTS, LAST, create_trainer, run, watchers
+from rsfuse.learn.fitting.trainer import create_trainer, run
+from rsfuse.learn.fitting.watchers import CHECKPOINTS, watchers
+from rsfuse.raster.disk import writing
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,23 @@ def fit(subject: Subject, folder: Path, means: FitMeans) -> FitReport | None:
     Raises:
         BundleError: if the device is not there.
         TileSetError, SceneError: if a tile cannot be read.
+        RecipeError: if a run that is to be gone on with had another recipe.
+        OutputError: if there is none, though the folder is not empty; or if the folder cannot be written.
     """
     start, recipe = time.monotonic(), subject.recipe
+    earlier = earlier_run(folder, recipe) if means.resume else None
     pl.seed_everything(recipe.training.seed, verbose=False)
     module = subject.module()
     best, watching = watchers(recipe.training, type(module), folder)
     trainer = create_trainer(recipe, subject.data.length, folder, means, watching)
-    if not means.resume and means.first:
+    if earlier is None and means.first:
         shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)  # or a later --resume would take up the older run
-    last = folder / CHECKPOINTS / f"{LAST}.ckpt"
-    run(trainer, module, subject.data, last if means.resume and last.is_file() else None)
-    if not means.first:
-        return None
+    with writing(folder):
+        run(trainer, module, subject.data, earlier)
+        return _save_best(subject, best, folder, start) if means.first else None
+
+
+def _save_best(subject: Subject, best: ModelCheckpoint, folder: Path, start: float) -> FitReport:
     kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
     weights = {name.removeprefix("network."): value for name, value in kept["state_dict"].items() if "network." in name}
     scores = {name: round(float(score), 4) for name, score in kept["scores"].items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import lightning as pl
@@ -44,18 +45,23 @@ class FittingModule(pl.LightningModule):
 
     def tell_losses(self, terms: dict[str, Tensor]) -> Tensor:
         """Log the terms of a loss; the one called "loss" is their sum, and comes back."""
-        self.log_dict({f"train/{name}": term for name, term in terms.items()}, prog_bar=False)
+        self._log({f"train/{name}": term for name, term in terms.items()}, self.global_step + 1, prog_bar=False)
         self.log("loss", terms["loss"].detach(), prog_bar=True, logger=False)
         return terms["loss"]
 
     def tell_scores(self, scores: dict[str, float]) -> None:
         """Keep and log the scores of a validation."""
         self.scores = scores
-        self.log_dict({f"val/{name}": score for name, score in scores.items()}, prog_bar=True)
+        self._log({f"val/{name}": score for name, score in scores.items()}, self.global_step, prog_bar=True)
+
+    def _log(self, values: Mapping[str, float | Tensor], step: int, *, prog_bar: bool) -> None:
+        self.log_dict(dict(values), prog_bar=prog_bar)
+        self.log("step", float(step))  # Lightning's own count is one too many wherever a run was resumed
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the scores of these very weights beside them."""
+        """Keep the scores of these very weights beside them, and what they were trained by."""
         checkpoint["scores"] = self.scores
+        checkpoint["recipe"] = self._recipe.model_dump(mode="json")
 
     def configure_optimizers(self) -> Any:
         """As the recipe says; the schedule moves on with every step."""

@@ -10,17 +10,16 @@ from typing import Any
 
 import lightning as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.fitting.module import FittingModule
+from rsfuse.learn.fitting.resuming import LOGS, Earlier, keep_rows
 from rsfuse.learn.predictor import choose_device
 from rsfuse.learn.recipes.recipe import AnyRecipe
 from rsfuse.learn.recipes.training import Training
 
-CHECKPOINTS, LAST = "checkpoints", "last"
 PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 
 
@@ -34,7 +33,7 @@ def create_trainer(
         length: of the run.
         folder: for the logs.
         means: devices, processes, parts, callbacks.
-        watching: see `watchers`.
+        watching: what keeps weights and stops early.
 
     Raises:
         BundleError: if the device is not there.
@@ -60,7 +59,7 @@ def create_trainer(
         num_sanity_val_steps=0,
         log_every_n_steps=min(10, length.stretch),
         callbacks=[*means.callbacks, *watching],
-        logger=[CSVLogger(folder, "logs", ""), TensorBoardLogger(str(folder), "logs", "")],
+        logger=[CSVLogger(folder, LOGS, ""), TensorBoardLogger(str(folder), LOGS, "")],
         enable_progress_bar=False,  # a callback of ours shows it
         enable_model_summary=False,
         use_distributed_sampler=False,
@@ -72,29 +71,18 @@ def _precision(recipe: Training, device: torch.device) -> Any:
     return PRECISIONS["bfloat16" if half_on_cpu else recipe.precision]
 
 
-def watchers(recipe: Training, module: type[FittingModule], folder: Path) -> tuple[ModelCheckpoint, list[Callback]]:
-    """What keeps the best and the last weights; and with it all that watches: averaging, stopping early."""
-    watched: dict[str, Any] = {"monitor": f"val/{module.judged_by}", "mode": "max" if module.more_is_better else "min"}
-    best = ModelCheckpoint(folder / CHECKPOINTS, "best", **watched)
-    callbacks: list[Callback] = [best]
-    if recipe.patience:
-        callbacks.append(EarlyStopping(patience=recipe.patience, check_finite=False, **watched))
-    if recipe.average:
-        callbacks.append(EMAWeightAveraging(decay=recipe.average))
-    # a callback of its own, behind the others: `save_last` saves where the score is the best so far, and there alone
-    callbacks.append(ModelCheckpoint(folder / CHECKPOINTS, LAST, enable_version_counter=False))
-    return best, callbacks
-
-
-def run(trainer: pl.Trainer, module: FittingModule, data: pl.LightningDataModule, checkpoint: Path | None) -> None:
-    """Train, from a checkpoint if there is one.
+def run(trainer: pl.Trainer, module: pl.LightningModule, data: pl.LightningDataModule, earlier: Earlier | None) -> None:
+    """Train, from the start or from where an earlier run was broken off.
 
     Raises:
         KeyboardInterrupt: on Control-C.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and log intervals is not the user's business
+        for logger in trainer.loggers:
+            if earlier and isinstance(logger, CSVLogger):
+                keep_rows(logger, earlier.steps)
         try:
-            trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+            trainer.fit(module, datamodule=data, ckpt_path=earlier.path if earlier else None)
         except SystemExit as stop:  # what Lightning makes of Control-C
             raise KeyboardInterrupt from stop

@@ -17,7 +17,8 @@ class Training(Section):
     steps: PositiveInt | None = None
     """Steps of the optimizer; or give `epochs`."""
     epochs: PositiveInt | None = None
-    """Passes over the training tiles, a last batch that is not full left out; or give `steps`."""
+    """Passes over the training tiles: so many times as many steps as there are full batches of tiles. What does not
+    fill a batch opens the next pass, in its new order. Or give `steps`."""
     validate_every: PositiveInt
     """Steps (or epochs, where these are given) between two validations; checkpoints are written then."""
     batch: PositiveInt

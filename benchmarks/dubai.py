@@ -30,7 +30,7 @@ from rsfuse.tasks.tile import TileSettings, tile
 from rsfuse.tasks.train import train
 
 LAYOUT = Path(__file__).parent / "layouts" / "dubai.yaml"
-ADD, ONE = ["network.fusion=add"], ["network.alignment=false", "network.balance=false"]
+ADD, ONE = ["network.fusion=add"], ["network.alignment=false", "network.balance=false", "loss.penalties={}"]
 NETWORKS: dict[str, tuple[str, list[str]]] = {
     "f2net": ("f2net_dubai", []),
     "unet": ("unet_dubai", []),
@@ -40,8 +40,8 @@ NETWORKS: dict[str, tuple[str, list[str]]] = {
     "f2net-short": ("f2net_dubai", ["network.branches=[short]", *ONE]),
     "f2net-without-long": ("f2net_dubai", ["network.branches=[high, short]"]),
     "f2net-without-hff": ("f2net_dubai", ADD),
-    "f2net-without-cfal": ("f2net_dubai", ["network.alignment=false"]),
-    "f2net-without-cfbl": ("f2net_dubai", ["network.balance=false"]),
+    "f2net-without-cfal": ("f2net_dubai", ["network.alignment=false", "loss.penalties={gradient_balance: 0.1}"]),
+    "f2net-without-cfbl": ("f2net_dubai", ["network.balance=false", "loss.penalties={alignment: 0.1}"]),
     "f2net-laplacian": ("f2net_dubai", ["network.decomposition=laplacian"]),
 }
 

@@ -69,7 +69,7 @@ def train(
         typer.Option(
             "--accumulate",
             min=1,
-            help="Take each batch in so many parts, one after the other, to need less memory; their losses are averaged.",
+            help="Take each batch in so many parts one by one, to need less memory; their losses are averaged.",
             rich_help_panel=MACHINES,
         ),
     ] = 1,

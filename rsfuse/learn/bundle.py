@@ -5,6 +5,7 @@ A folder with `bundle.yaml` (what it takes, what it gives, how well it did), `we
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -115,15 +116,37 @@ def build_network(options: dict[str, Any], inputs: Inputs, classes: int) -> nn.M
     """
     from rsfuse_models import create_network
 
+    check_weights(options)
     rest = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items() if key != "name"}
     channels = {"optical_channels": len(inputs.optical), "sar_channels": len(inputs.sar)}
     try:
         return create_network(options["name"], **channels, num_classes=classes, **rest)
     except ValueError as error:
+        wrong, hint = _advised(str(error))
+        raise RecipeError(f"network {options['name']!r} cannot be built: {wrong}", hint=hint) from error
+
+
+def check_weights(options: Mapping[str, Any]) -> None:
+    """Refuse options of a network that name a file of weights that is not there.
+
+    Raises:
+        RecipeError: naming the first.
+    """
+    from rsfuse_models.layers.pretrained import missing_weights
+
+    for key, path in missing_weights(options).items():
         raise RecipeError(
-            f"network {options['name']!r} cannot be built: {error}",
-            hint="mend the recipe's network section, or --set it",
-        ) from error
+            f"network {options['name']!r} is to start from {path}, and there is no such file of weights",
+            hint=f"put the file there, or name another: --set network.{key}=FILE, or null for none",
+        )
+
+
+def _advised(message: str) -> tuple[str, str]:
+    """What is wrong, and what to do; where weights are not at hand, the message ends in how to come by them."""
+    wrong, _, advice = message.rpartition("; ")
+    if wrong and "encoder_weights" in advice:
+        return wrong, advice
+    return message, "mend the recipe's network section, or --set it"
 
 
 def save_bundle(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,8 @@ __all__ = [
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """Optical (B, C, H, W), SAR (B, S, H, W), label indices (B, H, W), 255 for none."""
+
+T = TypeVar("T")
 
 Item = Batch | RsfuseError
 """One sample, as `Batch` without B; or why it could not be read."""
@@ -76,6 +78,23 @@ class Share:
         each = batch // self.processes
         step, inside = divmod(index, each)
         return step * batch + self.rank * each + inside
+
+    def own(self, samples: Sequence[T], kind: str) -> Sequence[T]:
+        """The part of the validation samples that is this process's; all processes together have each once.
+
+        Args:
+            samples: of all processes.
+            kind: what they are, for the message.
+
+        Raises:
+            TileSetError: if there are fewer than processes, so that one would have nothing to judge.
+        """
+        if len(samples) < self.processes:
+            raise TileSetError(
+                f"{self.processes} processes cannot share {len(samples)} {kind}: each needs one at least",
+                hint=f"take fewer --devices (times --nodes {len(samples)} at most), or cut more for validation",
+            )
+        return samples[self.rank :: self.processes]
 
 
 class TrainingSamples(Dataset[Item]):
@@ -155,7 +174,7 @@ class ValidationSamples(Dataset[Item]):
         share: of several processes, each has its part, and all together have every square once.
 
     Raises:
-        TileSetError: if the tiles are smaller than a square.
+        TileSetError: if the tiles are smaller than a square, or there are fewer squares than processes.
     """
 
     def __init__(self, origins: Sequence[Source], crop: int, *, share: Share = Share()) -> None:
@@ -170,7 +189,7 @@ class ValidationSamples(Dataset[Item]):
                 f"tiles of {origins[0].tile.window[2]} px are smaller than the recipe's crop of {crop} px",
                 hint="cut larger tiles, or --set training.crop=...",
             )
-        self._places = places[share.rank :: share.processes]
+        self._places = share.own(places, f"validation squares of {crop} px")
         self._tiles = DecodedTiles(origins, keep_bytes=0)  # the squares of a tile follow each other
 
     def __len__(self) -> int:

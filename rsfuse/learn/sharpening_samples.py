@@ -109,10 +109,13 @@ class SharpeningValidation(Dataset[SharpeningItem]):
         origins: the patches, all of one size.
         divisor: of digital numbers.
         share: of several processes, each has its part, and all together have every patch once.
+
+    Raises:
+        TileSetError: if there are fewer patches than processes.
     """
 
     def __init__(self, origins: Sequence[PatchSource], divisor: float, *, share: Share) -> None:
-        self._origins, self._divisor = origins[share.rank :: share.processes], divisor
+        self._origins, self._divisor = share.own(origins, "validation patches"), divisor
 
     def __len__(self) -> int:
         return len(self._origins)

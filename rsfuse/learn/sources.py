@@ -121,21 +121,44 @@ def sources(
         statistics: those that scale every tile set, or None for each its own scene's.
 
     Raises:
-        TileSetError: if a tile set has other bands than the recipe, or no tile set has tiles of this split.
+        TileSetError: as `check_tiles`.
     """
-    for tiles in tile_sets:
-        check_bands(recipe, tiles)
-    found = [
+    check_tiles(recipe, tile_sets, split)
+    return [
         Source(tiles, tile, Scaler(recipe.inputs, statistics or tiles.statistics_of(tile)))
         for tiles in tile_sets
         for tile in tiles.select(split)
     ]
-    if not found:
+
+
+def check_tiles(recipe: Recipe, tile_sets: Sequence[TileSet], split: str) -> None:
+    """Refuse tile sets that cannot serve as a split.
+
+    Raises:
+        TileSetError: if a tile set has other bands than the recipe, or no tile set has tiles of this split.
+    """
+    for tiles in tile_sets:
+        check_bands(recipe, tiles)
+    if not any(tiles.select(split) for tiles in tile_sets):
         raise TileSetError(
-            f"none of {', '.join(str(each.folder) for each in tile_sets)} has tiles for {split!r}",
+            f"none of {_folders(tile_sets)} has tiles for {split!r}",
             hint="cut tiles for it: rsfuse tile ... --val 0.15",
         )
-    return found
+
+
+def check_sar(recipe: Recipe, tile_sets: Sequence[TileSet]) -> None:
+    """Refuse training tiles none of which has the SAR that the recipe takes: the network would learn from zeros.
+
+    Raises:
+        TileSetError: naming the bands and the folders.
+    """
+    training = [tiles for tiles in tile_sets if tiles.select("train")]
+    wanted = recipe.inputs.sar if recipe.inputs.sensors != "optical" else ()
+    if wanted and not any(tiles.manifest.statistics.sar for tiles in training):
+        raise TileSetError(
+            f"the recipe takes SAR ({', '.join(wanted)}), and none of {_folders(training)} has any to train on",
+            hint="give the SAR file when you cut the tiles: rsfuse tile ... --sar SAR; or --set inputs.sensors=optical",
+        )
 
 
 def check_bands(recipe: Recipe, tiles: TileSet) -> None:
@@ -151,3 +174,7 @@ def check_bands(recipe: Recipe, tiles: TileSet) -> None:
                 f"{tiles.folder} has {len(bands)} {sensor} bands, the recipe takes {len(wanted)} ({', '.join(wanted)})",
                 hint="choose bands when you cut the tiles: rsfuse tile --optical-bands 3,2,1 --sar-bands 1",
             )
+
+
+def _folders(tile_sets: Sequence[TileSet]) -> str:
+    return ", ".join(str(each.folder) for each in tile_sets)

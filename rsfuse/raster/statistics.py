@@ -64,16 +64,18 @@ class SceneStatistics(BaseModel):
 def merge_statistics(scenes: Sequence[SceneStatistics]) -> SceneStatistics:
     """Statistics that stand for several scenes, each with the same weight, whatever its size.
 
+    Those of SAR stand for the scenes that have it.
+
     Percentiles are the mean of the scenes' percentiles: of a mixture they cannot be had from these numbers, and a
     mean is not moved far by one odd scene.
 
     Raises:
-        ValueError: if there is no scene, or the numbers of bands differ.
+        ValueError: if there is no scene, or the numbers of bands differ among those that have any.
     """
     if not scenes:
         raise ValueError("no scene to take statistics of")
     optical = zip(*(scene.optical for scene in scenes), strict=True)
-    sar = zip(*(scene.sar for scene in scenes), strict=True)
+    sar = zip(*(scene.sar for scene in scenes if scene.sar), strict=True)
     return SceneStatistics(optical=tuple(map(_merge_band, optical)), sar=tuple(map(_merge_band, sar)))
 
 

@@ -1,9 +1,12 @@
 """`rsfuse train`: its plan, its mistakes."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
+
+from rsfuse.learn.fitting.land_cover import LandCoverModule
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def mistake(result, *told):
     ],
 )
 def test_a_mistake_is_told_in_two_lines(rsfuse, tiles, tmp_path, arguments, told):
-    mistake(rsfuse("train", *arguments, "--tiles", tiles, "-o", "run"), *told)
+    mistake(rsfuse("train", *arguments, "--set=training.crop=64", "--tiles", tiles, "-o", "run"), *told)
     assert not (tmp_path / "run").exists()
 
 
@@ -68,8 +71,29 @@ def test_weights_that_would_have_to_be_downloaded_are_told_where_there_is_no_net
 ):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     settings = ["--set=network.encoder=convnextv2_atto.fcmae_ft_in1k", "--set=network.stages=null"]
+    settings.append("--set=training.crop=64")
     result = rsfuse(
         *("train", "pad_sentinel-10m", "--tiles", tiles, "-o", "run"), *settings, "--set=network.pretrained=timm"
     )
     mistake(result, "convnextv2_atto", "encoder_weights")
     assert not (tmp_path / "run/bundle.yaml").exists()
+
+
+@pytest.mark.parametrize(("step", "told"), [(1, "no checkpoint yet"), (4, "--resume")])
+def test_control_c_says_whether_the_run_can_be_gone_on_with(rsfuse, tiles, small, monkeypatch, step, told):
+    whole = LandCoverModule.training_step
+
+    def interrupt(self, batch):
+        if self.trainer.global_step == step:
+            raise KeyboardInterrupt
+        return whole(self, batch)
+
+    monkeypatch.setattr(LandCoverModule, "training_step", interrupt)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        result = rsfuse("train", "pad_sentinel-10m", "--tiles", tiles, "-o", "run", *small, "--device", "cpu")
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves it switched off
+    assert result.exit_code == 130
+    assert told in result.stderr
+    assert "nothing was left" not in result.stderr

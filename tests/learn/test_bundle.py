@@ -3,11 +3,13 @@
 import pytest
 import torch
 import yaml
+from huggingface_hub import constants
 
-from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle, save_bundle
+from rsfuse.errors import BundleError, RecipeError
+from rsfuse.learn.bundle import Bundle, build_network, save_bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS, bundle_names
 from rsfuse.learn.predictor import Predictor, choose_device
+from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.legends import LEGENDS
 
 
@@ -70,6 +72,31 @@ def test_damaged_weights_are_told(save_untrained, tmp_path, damage):
         save_bundle(bundle.folder, bundle.manifest, weights, storage="float32", card="")
     with pytest.raises(BundleError, match=r"weights\.safetensors"):
         Bundle.open(bundle.folder).network()
+
+
+def test_a_file_of_weights_that_is_gone_is_told_with_the_option_that_names_it(small_network, tmp_path):
+    recipe = load_recipe("pad_sentinel-10m", [*small_network, f"network.encoder_weights={tmp_path}/gone.pth"])
+    with pytest.raises(RecipeError, match=f"{tmp_path}/gone.pth, and there is no such file") as caught:
+        build_network(recipe.network, recipe.inputs, 5)
+    assert "--set network.encoder_weights=FILE" in caught.value.hint
+
+
+def test_weights_that_cannot_be_downloaded_are_told_with_what_to_do_said_once(small_network, tmp_path, monkeypatch):
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    recipe = load_recipe("pad_sentinel-10m", [*small_network, "network.pretrained=timm"])
+    with pytest.raises(RecipeError, match=r"'pad' cannot be built: .* downloaded from .*test_resnet") as caught:
+        build_network(recipe.network, recipe.inputs, 5)
+    assert caught.value.hint.startswith("download model.safetensors from there")
+    assert caught.value.hint.endswith("or set pretrained to none")
+    assert "set pretrained" not in str(caught.value)
+
+
+def test_a_network_that_cannot_be_built_for_another_reason_keeps_all_of_its_message(small_network):
+    recipe = load_recipe("pad_sentinel-10m", [*small_network, "network.aux_stage=9"])
+    with pytest.raises(RecipeError, match="aux_stage 9 is not among the 2 fused stages; count from 0") as caught:
+        build_network(recipe.network, recipe.inputs, 5)
+    assert "network section" in caught.value.hint
 
 
 def test_a_device_that_is_not_there_is_told():

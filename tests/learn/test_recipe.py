@@ -111,6 +111,13 @@ def test_a_typo_in_the_name_of_a_network_is_told_before_all_that_follows_from_it
     assert f"did you mean '{meant}'?" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("setting", ["network={}", "network={encoder: resnet18}", "network.name=", "network.name=''"])
+def test_a_network_without_a_name_is_told_to_need_one(setting):
+    with pytest.raises(RecipeError, match="network has no name") as caught:
+        load_recipe("pad_demo", [setting])
+    assert all(name in caught.value.hint for name in ("network.name", "whfnet", "cf2n"))
+
+
 @pytest.mark.parametrize("name", recipe_names())
 def test_a_typo_in_the_name_of_a_recipe_finds_the_nearest(name):
     typo = name[:1] + name[2:]

@@ -279,7 +279,7 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(recipe, tiles):
         of(recipe, tiles, share=Share(0, 2, 3))
 
 
-@pytest.mark.parametrize("processes", [1, 2, 3, 5, 20])
+@pytest.mark.parametrize("processes", [1, 2, 3, 5, 16])
 def test_processes_together_validate_every_square_once(recipe, tiles, processes):
     origins = sources(recipe, [tiles], "val", None)
     whole = ValidationSamples(origins, 32)
@@ -291,6 +291,14 @@ def test_processes_together_validate_every_square_once(recipe, tiles, processes)
         found |= {place: part[index] for index, place in enumerate(places)}
     assert sorted(found) == list(range(16))
     assert all(alike(found[place], whole[place]) for place in found)
+
+
+def test_more_processes_than_squares_are_refused_in_every_one_of_them(recipe, tiles):
+    origins = sources(recipe, [tiles], "val", None)
+    for rank in range(17):
+        with pytest.raises(TileSetError, match="17 processes cannot share 16 validation squares of 32 px") as caught:
+            ValidationSamples(origins, 32, share=Share(rank, 17))
+        assert "fewer --devices" in caught.value.hint
 
 
 def test_an_example_is_not_tied_to_the_tile_in_memory(recipe, tiles):

@@ -94,12 +94,19 @@ def test_processes_and_parts_together_draw_the_batch_of_one(origins, shares, str
         assert sorted(found) == sorted(wanted)
 
 
-@given(st.integers(1, 4))
+@given(st.integers(1, 3))
 def test_processes_together_judge_every_patch_once(root, processes):
     origins = patch_sources([SharpeningSet(root / "set")], "val")
     parts = [SharpeningValidation(origins, 1023, share=Share(rank, processes)) for rank in range(processes)]
     judged = [patch_of(part[index][0]) for part in parts for index in range(len(part))]
     assert sorted(judged) == [0, 1, 2]
+
+
+def test_more_processes_than_patches_are_refused(root):
+    origins = patch_sources([SharpeningSet(root / "set")], "val")
+    with pytest.raises(TileSetError, match="4 processes cannot share 3 validation patches") as caught:
+        SharpeningValidation(origins, 1023, share=Share(0, 4))
+    assert "fewer --devices" in caught.value.hint
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -223,8 +223,12 @@ def test_a_manifest_that_is_none_of_ours_is_told(folder, change, told):
 
 
 def test_a_folder_without_a_manifest_is_told(tmp_path):
-    with pytest.raises(TileSetError, match=r"has no tiles\.json"):
-        SharpeningSet(tmp_path)
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(TileSetError, match=r"has no tiles\.json") as caught:
+            SharpeningSet(folder)
+        assert f"rsfuse tile --dataset pancollection ROOT --out {folder}" in caught.value.hint
+        assert "again" not in caught.value.hint
+        assert "--overwrite" not in caught.value.hint
 
 
 def test_a_set_that_was_read_from_travels_to_another_process(folder):

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from rsfuse_models import NETWORKS, create_network
 from rsfuse_models.layers.encoders import Encoder
-from rsfuse_models.layers.pretrained import OPTIONS, Start, without_pretrained
+from rsfuse_models.layers.pretrained import OPTIONS, WEIGHT_FILES, Start, missing_weights, without_pretrained
 
 FAMILIES = ["convnextv2_atto", "test_resnet", "tf_efficientnet_lite0", "mobilenetv3_small_050", "regnetx_002"]
 BANDS = {"optical_channels": 3, "sar_channels": 2, "num_classes": 3}
@@ -256,3 +256,13 @@ def test_a_network_without_pretrained_does_not_ask_for_the_file():
         create_network("pad", **BANDS, **options)
     assert create_network("pad", **BANDS, **without_pretrained(options)).head is not None
     assert options["encoder_weights"] == "gone.safetensors"
+
+
+@pytest.mark.parametrize("key", WEIGHT_FILES)
+def test_files_of_weights_that_are_not_there_are_found_by_their_option(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "there.pth").touch()
+    assert missing_weights({"name": "pad", "pretrained": "timm", "encoder": "gone", key: "~/there.pth"}) == {}
+    assert missing_weights({key: None}) == {}
+    assert missing_weights({key: "~/gone.pth"}) == {key: tmp_path / "gone.pth"}
+    assert missing_weights({key: str(tmp_path)}) == {key: tmp_path}

@@ -34,9 +34,24 @@ def test_merged_mean_and_deviation_are_those_of_scenes_of_one_size_put_together(
     assert merge_statistics(scenes[:1]) == scenes[0]
 
 
+def test_sar_is_that_of_the_scenes_that_have_it():
+    bands = [BandStatistics.of("a", "uint8", np.arange(9, dtype=np.float32) + shift) for shift in (0, 10, 50)]
+    lacking, *having = (
+        SceneStatistics(optical=(band,), sar=sar)
+        for band, sar in zip(bands, ((), (bands[1],), (bands[2],)), strict=True)
+    )
+    for order in ([lacking, *having], [*having, lacking]):
+        merged = merge_statistics(order)
+        assert merged.optical[0].mean == pytest.approx(4 + (0 + 10 + 50) / 3)
+        assert merged.sar[0].mean == pytest.approx(4 + (10 + 50) / 2)
+    assert merge_statistics([lacking, lacking]).sar == ()
+
+
 def test_scenes_with_other_bands_cannot_be_merged():
     band = BandStatistics.of("a", "uint8", np.arange(9, dtype=np.float32))
     with pytest.raises(ValueError, match="shorter"):
         merge_statistics([SceneStatistics(optical=(band, band), sar=()), SceneStatistics(optical=(band,), sar=())])
+    with pytest.raises(ValueError, match="shorter"):
+        merge_statistics([SceneStatistics(optical=(band,), sar=(band,) * count) for count in (2, 1)])
     with pytest.raises(ValueError, match="no scene"):
         merge_statistics([])

@@ -16,7 +16,10 @@ from rsfuse_models.layers.weight_files import load_weights
 
 Pretrained = Literal["none", "imagenet-lite0", "timm"]
 
-OPTIONS = ("pretrained", "encoder_weights", "optical_encoder_weights", "sar_encoder_weights")
+WEIGHT_FILES = ("encoder_weights", "optical_encoder_weights", "sar_encoder_weights")
+"""Arguments of networks that name a file of weights that an encoder starts from."""
+
+OPTIONS = ("pretrained", *WEIGHT_FILES)
 """Arguments of networks that say what their encoders start from, and nothing else."""
 
 
@@ -75,3 +78,13 @@ def without_pretrained(options: Mapping[str, Any]) -> dict[str, Any]:
         options: arguments of a network's constructor, with or without its name.
     """
     return {key: value for key, value in options.items() if key not in OPTIONS}
+
+
+def missing_weights(options: Mapping[str, Any]) -> dict[str, Path]:
+    """Files of weights that options of a network name and that are not there, by the option.
+
+    Args:
+        options: arguments of a network's constructor, with or without its name.
+    """
+    files = {key: Path(options[key]).expanduser() for key in WEIGHT_FILES if options.get(key) is not None}
+    return {key: path for key, path in files.items() if not path.is_file()}

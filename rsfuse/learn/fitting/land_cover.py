@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rsfuse.errors import TileSetError
+from rsfuse.errors import RecipeError, TileSetError
 from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
 from rsfuse.learn.card import bundle_card
 from rsfuse.learn.fitting.data import FitData
@@ -19,11 +20,11 @@ from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.module import FittingModule
 from rsfuse.learn.fitting.subject import Subject
-from rsfuse.learn.losses.training_loss import TrainingLoss
+from rsfuse.learn.losses.training_loss import TrainingLoss, check_names
 from rsfuse.learn.recipes.inputs import MomentScaling
 from rsfuse.learn.recipes.recipe import Recipe
 from rsfuse.learn.samples import Batch, Share, TrainingSamples, ValidationSamples, class_pixels
-from rsfuse.learn.sources import Source, sources
+from rsfuse.learn.sources import Source, check_sar, check_tiles, sources
 from rsfuse.metrics import Confusion
 from rsfuse.raster.manifest import Manifest
 from rsfuse.raster.statistics import SceneStatistics, merge_statistics
@@ -41,7 +42,7 @@ class LandCover(Subject):
         means: how many share the work.
 
     Raises:
-        TileSetError: if tiles are missing or do not fit the recipe or each other.
+        TileSetError: if tiles are missing, too few or too small, or do not fit the recipe or each other.
         RecipeError: if the batch cannot be shared out.
     """
 
@@ -51,6 +52,8 @@ class LandCover(Subject):
     def __init__(self, recipe: Recipe, tile_sets: Sequence[TileSet], means: FitMeans) -> None:
         check_legends(tile_sets)
         self.tile_sets, self.legend = tile_sets, tile_sets[0].legend
+        check_tiles(recipe, tile_sets, "train")
+        check_sar(recipe, tile_sets)
         statistics = fixed_statistics(recipe, tile_sets)
         self.training = sources(recipe, tile_sets, "train", statistics)
         self.validation = sources(recipe, tile_sets, "val", statistics)
@@ -63,10 +66,17 @@ class LandCover(Subject):
         return build_network(options, self.recipe.inputs, len(self.legend))
 
     def forward(self, network: nn.Module, samples: int) -> Tensor:
-        """Scores of crops of nothing."""
+        """Scores of crops of nothing.
+
+        Raises:
+            RecipeError: if the loss cannot be of what the network returns, or the samples are too small.
+        """
         side, inputs = self.recipe.training.crop, self.recipe.inputs
         optical, sar = (torch.zeros(samples, len(bands), side, side) for bands in (inputs.optical, inputs.sar))
-        output: TrainingOutput = network.forward_training(optical, sar)  # type: ignore[operator]
+        together = self.recipe.training.sync_batchnorm  # other devices may have more values to normalise by
+        run = network.forward_training if together else partial(forward_training, network)
+        output: TrainingOutput = run(optical, sar)  # type: ignore[operator]
+        check_names(self.recipe.loss, output)
         return output.scores
 
     def module(self) -> FittingModule:
@@ -103,6 +113,8 @@ class LandCoverData(FitData):
     ) -> None:
         super().__init__(recipe.training, means, len(training))
         self._recipe, self._training, self._validation = recipe, training, validation
+        devices, nodes = means.processes
+        self.validation_samples(Share(processes=devices * nodes))  # refused now, not after the first stretch
 
     def training_samples(self, stretch: int, share: Share) -> TrainingSamples:
         """Crops of one stretch."""
@@ -125,9 +137,13 @@ class LandCoverModule(FittingModule):
         self._confusion = Confusion.empty(classes)
 
     def training_step(self, batch: Batch) -> Tensor:
-        """The loss of one batch."""
+        """The loss of one batch.
+
+        Raises:
+            RecipeError: as `forward_training`, or if the loss cannot be of what the network returns.
+        """
         optical, sar, labels = batch
-        return self.tell_losses(self.loss(self.network.forward_training(optical, sar), labels))  # type: ignore[operator]
+        return self.tell_losses(self.loss(forward_training(self.network, optical, sar), labels))
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last validation."""
@@ -147,6 +163,25 @@ class LandCoverModule(FittingModule):
         every = gathered.reshape(-1, *own.shape).sum(0).cpu().numpy()  # of one process there is no axis of them
         confusion = Confusion(every[:, :-1], every[:, -1])
         self.tell_scores({"miou": confusion.miou, "oa": confusion.oa})
+
+
+def forward_training(network: nn.Module, optical: Tensor, sar: Tensor) -> TrainingOutput:
+    """What a network returns in training, of optical (B, C, H, W) and SAR (B, S, H, W).
+
+    Raises:
+        RecipeError: if a batch normalisation has one value to normalise: of one sample, a map of one pixel.
+    """
+    try:
+        output: TrainingOutput = network.forward_training(optical, sar)  # type: ignore[operator]
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise RecipeError(
+            f"{len(optical)} sample of {optical.shape[-2]} x {optical.shape[-1]} px at once is too little for the "
+            "batch normalisation of this network: it comes down to a single pixel",
+            hint="raise training.batch or training.crop, or take fewer --devices or parts (--accumulate)",
+        ) from error
+    return output
 
 
 def fixed_statistics(recipe: Recipe, tile_sets: Sequence[TileSet]) -> SceneStatistics | None:

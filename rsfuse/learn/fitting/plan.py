@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from rsfuse.learn.bundle import check_weights
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.subject import Subject
 from rsfuse.learn.predictor import choose_device
@@ -74,12 +75,13 @@ def plan_training(subject: Subject, means: FitMeans) -> TrainingPlan:
 
     Raises:
         BundleError: if the device is not there.
-        RecipeError: if the network cannot be built.
+        RecipeError: if the network cannot be built, or does not return what the loss of the recipe weighs.
     """
     recipe, length = subject.recipe, subject.data.length
     at_once = means.samples_at_once(recipe.training.batch)
     devices, nodes = means.processes
     tiles = subject.found()
+    check_weights(recipe.network)  # a plan does not read them
     with torch.device("meta"):  # shapes without numbers: no memory, no time
         network = subject.network(fresh=True).train()
     parameters = sum(weight.numel() for weight in network.parameters() if weight.requires_grad)
@@ -122,7 +124,7 @@ def _activations(subject: Subject, network: nn.Module, at_once: int) -> int | No
             network.to_empty(device="cpu")  # not meta: it has no spectra
             own = {weight.untyped_storage()._cdata for weight in network.parameters()}
             scores = subject.forward(network, at_once)
-    except (RuntimeError, NotImplementedError):
+    except (RuntimeError, NotImplementedError, ValueError):
         return None
     del scores  # it held what was kept
     return sum(int(storage.nbytes()) for number, storage in kept.items() if number not in own)

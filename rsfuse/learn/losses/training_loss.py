@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +13,9 @@ from rsfuse.learn.losses.terms import create_terms
 from rsfuse.learn.recipes.loss import Loss
 from rsfuse_models import TrainingOutput
 from rsfuse_models.losses import gradient_balance
+
+BALANCE = "gradient_balance"
+"""Name of the penalty on branches whose gradients differ; a network returns the branches, not the penalty."""
 
 
 class TrainingLoss(nn.Module):
@@ -37,18 +43,18 @@ class TrainingLoss(nn.Module):
         The terms of the main head go by their own names, an auxiliary head and a penalty by theirs.
 
         Raises:
-            RecipeError: if the network returns a penalty, or an auxiliary head, without a weight.
+            RecipeError: as `check_names`.
         """
+        check_names(self._recipe, output)
         with torch.autocast(output.scores.device.type, enabled=False):
             terms = self._terms_of(output.scores, labels)
             main = _sum(terms)
             for head, scores in output.auxiliary.items():
                 terms[head] = self._auxiliary_weight(head) * _sum(self._terms_of(scores, labels))
             for name, penalty in output.penalties.items():
-                terms[name] = self._weight_of(name) * penalty
-            if output.branches and self._weight_of("gradient_balance") and output.scores.requires_grad:
-                balance = gradient_balance(main, output.branches)
-                terms["gradient_balance"] = self._weight_of("gradient_balance") * balance
+                terms[name] = self._recipe.penalties[name] * penalty
+            if output.branches and self._recipe.penalties[BALANCE] and output.scores.requires_grad:
+                terms[BALANCE] = self._recipe.penalties[BALANCE] * gradient_balance(main, output.branches)
             return {"loss": _sum(terms), **{name: term.detach() for name, term in terms.items()}}
 
     def _terms_of(self, scores: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -56,22 +62,39 @@ class TrainingLoss(nn.Module):
 
     def _auxiliary_weight(self, head: str) -> float:
         weights = self._recipe.auxiliary
-        if not isinstance(weights, dict):
-            return weights
-        if head not in weights:
-            raise RecipeError(
-                f"the network has an auxiliary head {head!r} that the recipe gives no weight",
-                hint=f"--set loss.auxiliary.{head}=0.4, or 0 to leave it out",
-            )
-        return weights[head]
+        return weights[head] if isinstance(weights, dict) else weights
 
-    def _weight_of(self, penalty: str) -> float:
-        if penalty not in self._recipe.penalties:
+
+def check_names(recipe: Loss, output: TrainingOutput) -> None:
+    """Compare what a recipe gives a weight with what a network returns, by name; numbers are not looked at.
+
+    Raises:
+        RecipeError: if the network returns a penalty, or an auxiliary head, without a weight, or the recipe names one
+            that the network does not return.
+    """
+    balance = [BALANCE] if output.branches else []
+    _check("penalties", "penalty", recipe.penalties, [*output.penalties, *balance])
+    if isinstance(recipe.auxiliary, dict):
+        _check("auxiliary", "auxiliary head", recipe.auxiliary, list(output.auxiliary))
+
+
+def _check(key: str, kind: str, weights: Mapping[str, float], returned: Sequence[str]) -> None:
+    for name in weights:
+        if name not in returned:
+            nearest = difflib.get_close_matches(name, returned, 1, 0.5)
+            meant = f"did you mean {nearest[0]!r}? " if nearest else ""
+            there = ", ".join(map(repr, returned)) or "none"
+            kept = ", ".join(f"{each}: {weight:g}" for each, weight in weights.items() if each in returned)
             raise RecipeError(
-                f"the network returns a penalty {penalty!r} that the recipe gives no weight",
-                hint=f"--set loss.penalties.{penalty}=0.1, or 0 to leave it out",
+                f"the recipe gives a weight to {kind} {name!r}, which the network does not return; it returns {there}",
+                hint=f"{meant}correct the name, or leave it out: --set 'loss.{key}={{{kept}}}'",
             )
-        return self._recipe.penalties[penalty]
+    for name in returned:
+        if name not in weights:
+            raise RecipeError(
+                f"the network returns {kind} {name!r}, which the recipe gives no weight",
+                hint=f"--set loss.{key}.{name}=0.1, or 0 to leave it out",
+            )
 
 
 def _sum(terms: dict[str, Tensor]) -> Tensor:

@@ -92,7 +92,7 @@ def _lay_over(data: dict[str, Any], setting: str) -> None:
 def _validate(data: Mapping[str, Any], where: str) -> AnyRecipe:
     network = data.get("network")
     options = dict(network) if isinstance(network, dict) else {}
-    name = str(options.pop("name", ""))
+    name = str(options.pop("name", None) or "")
     if isinstance(network, dict):
         _validate_network(name, options)  # first: its name says which sections there are
     schema = SharpeningRecipe if sharpens(name) else Recipe

@@ -60,7 +60,7 @@ def network_options(name: str) -> type[BaseModel]:
     """The options of a network as a pydantic model, made from its constructor's signature.
 
     Raises:
-        RecipeError: if no network has that name.
+        RecipeError: if no network has that name, or it is empty.
     """
     parameters = inspect.signature(_constructor(name), eval_str=True).parameters.values()
     fields: dict[str, Any] = {
@@ -86,6 +86,8 @@ def _constructor(name: str) -> Callable[..., Any]:
     if name in sharpener_names():
         return sharpener_class(name)
     names = (*network_names(), *sharpener_names())
+    if not name:
+        raise RecipeError("the recipe's network has no name", hint=f"--set network.name to one of: {', '.join(names)}")
     nearest = difflib.get_close_matches(name, names, 1, 0.5)
     meant = f"did you mean {nearest[0]!r}? " if nearest else ""
     raise RecipeError(f"no network is called {name!r}", hint=f"{meant}choose one of: {', '.join(names)}")

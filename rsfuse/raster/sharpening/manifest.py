@@ -137,7 +137,10 @@ def read_sharpening_manifest(folder: Path) -> tuple[SharpeningHeader, tuple[Shar
     """
     path = folder / TILES
     if not path.is_file():
-        raise TileSetError(f"{folder} is not a tile set: it has no {TILES}", hint=AGAIN.format(folder=folder))
+        raise TileSetError(
+            f"{folder} is not a tile set: it has no {TILES}",
+            hint=f"name a folder that this wrote: rsfuse tile --dataset pancollection ROOT --out {folder}",
+        )
     header, records = read_table(path)
     if header.get("kind") != "sharpening":
         raise TileSetError(

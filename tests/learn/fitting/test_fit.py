@@ -176,9 +176,9 @@ VISION = {"vit_layers": 1, "vit_dim": 24, "fused": 16}
 @pytest.mark.parametrize(
     ("name", "options", "loss"),
     [
-        ("early-fusion", {"encoder": "tu-test_resnet"}, {}),
-        ("late-fusion", {"encoder": "test_resnet", "channels": 8, "aux_channels": 8}, {}),
-        ("whfnet", RESNETS, {"auxiliary": {"stage2": 0.4, "optical": 0.3, "sar": 0.3}}),
+        ("early-fusion", {"encoder": "tu-test_resnet"}, {"penalties": {}}),
+        ("late-fusion", {"encoder": "test_resnet", "channels": 8, "aux_channels": 8}, {"penalties": {}}),
+        ("whfnet", RESNETS, {"auxiliary": {"stage2": 0.4, "optical": 0.3, "sar": 0.3}, "penalties": {}}),
         ("mfafnet", {"widths": [8, 16], "low_shares": [0.25, 0.5], "heads": [1, 2]}, {"penalties": {"mmd": 0.1}}),
         ("f2net", STATE_SPACE | VISION, {"penalties": {"alignment": 0.1, "gradient_balance": 0.1}}),
     ],

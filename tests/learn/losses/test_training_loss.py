@@ -1,5 +1,6 @@
 """The loss of a step is the weighted sum that the recipe says, term by term."""
 
+import re
 from typing import get_args
 
 import pytest
@@ -91,10 +92,49 @@ def test_the_tolerance_of_the_recipe_reaches_the_boundary_loss():
 
 
 def test_a_head_or_penalty_without_a_weight_is_refused_by_name():
-    with pytest.raises(RecipeError, match="'sar'"):
-        loss_of(TrainingOutput(logits(0), {"sar": logits(2)}), auxiliary={"stage2": 0.4})
-    with pytest.raises(RecipeError, match="'mmd'"):
+    with pytest.raises(RecipeError, match="auxiliary head 'sar', which the recipe gives no weight"):
+        loss_of(TrainingOutput(logits(0), {"stage2": logits(1), "sar": logits(2)}), auxiliary={"stage2": 0.4})
+    with pytest.raises(RecipeError, match="penalty 'mmd', which the recipe gives no weight"):
         loss_of(TrainingOutput(logits(0), {}, {"mmd": torch.tensor(1.0)}))
+    weight = torch.nn.Parameter(torch.tensor(2.0))
+    with pytest.raises(RecipeError, match="penalty 'gradient_balance', which the recipe gives no weight"):
+        loss_of(TrainingOutput(logits(0) * weight, branches={"a": [weight], "b": [weight]}))
+
+
+@pytest.mark.parametrize(
+    ("weights", "told", "hint"),
+    [
+        (
+            {"penalties": {"amplitude": 0.1, "amplitud": 5}},
+            "penalty 'amplitud', .* returns 'amplitude'$",
+            "did you mean 'amplitude'.*--set 'loss.penalties={amplitude: 0.1}'",
+        ),
+        ({"penalties": {"amplitud": 0}}, "penalty 'amplitud', .* returns 'amplitude'$", "did you mean 'amplitude'"),
+        ({"penalties": {"amplitude": 0.1, "gradient_balance": 0.1}}, "'gradient_balance', .* 'amplitude'$", "^correct"),
+        (
+            {"penalties": {"amplitude": 0.1}, "auxiliary": {"stage1": 0.4, "optcal": 5, "optical": 0}},
+            "auxiliary head 'optcal', .* returns 'stage1', 'optical'$",
+            "did you mean 'optical'.*--set 'loss.auxiliary={stage1: 0.4, optical: 0}'",
+        ),
+    ],
+)
+def test_a_weight_of_what_the_network_does_not_return_is_told_with_the_nearest_name(weights, told, hint):
+    output = TrainingOutput(logits(0), {"stage1": logits(1), "optical": logits(2)}, {"amplitude": torch.tensor(3.0)})
+    with pytest.raises(RecipeError, match=told) as caught:
+        loss_of(output, **weights)
+    assert re.search(hint, caught.value.hint)
+
+
+def test_a_weight_of_zero_leaves_out_what_the_network_returns():
+    output = TrainingOutput(logits(0), {"stage1": logits(1)}, {"amplitude": torch.tensor(3.0)})
+    told = loss_of(output, penalties={"amplitude": 0}, auxiliary={"stage1": 0})
+    torch.testing.assert_close(told["loss"], cross_entropy(logits(0)))
+
+
+def test_a_network_that_returns_nothing_beside_its_scores_is_said_to():
+    with pytest.raises(RecipeError, match=r"returns none$") as caught:
+        loss_of(TrainingOutput(logits(0)), penalties={"mmd": 0.1})
+    assert "--set 'loss.penalties={}'" in caught.value.hint
 
 
 def test_branches_are_balanced_by_the_gradient_of_the_loss_of_the_main_head():

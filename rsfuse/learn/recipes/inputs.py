@@ -16,8 +16,9 @@ class PercentileScaling(Section):
 
     kind: Literal["scene-percentiles", "fixed-percentiles"] = "scene-percentiles"
     """Whose percentiles: those of the scene at hand (sampled from the whole of it, once), or of the training tiles."""
-    low: Literal[1, 2] = 2
-    """Percentile that becomes -1."""
+    low: Literal[1, 2, 50] = 2
+    """Percentile that becomes -1. The median hangs on the land: how much of a scene is water moves it least, and dark
+    fields of a scene without water are not taken for it. It wants a higher `limit`."""
     high: Literal[98, 99] = 98
     """Percentile that becomes +1."""
     optical_curve: NotNegative = 0.0

@@ -139,7 +139,7 @@ def test_a_folder_that_holds_no_tiles(rsfuse, tmp_path, nothing_new):
 
 def test_an_unknown_recipe(rsfuse, nothing_new):
     nothing_new()
-    told(rsfuse("train", "nonesuch", "--tiles", "tiles", "-o", "run"), "nonesuch", "pad_demo")
+    told(rsfuse("train", "nonesuch", "--tiles", "tiles", "-o", "run"), "nonesuch", "rsfuse recipes")
 
 
 def test_eval_without_anything_to_compare(rsfuse, nothing_new):

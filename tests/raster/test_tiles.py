@@ -155,9 +155,9 @@ def test_threads_and_processes_read_the_same(paths, tmp_path, name):
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(summed, [tiles] * len(entries), entries)) == expected
     some = entries[:3]
-    for kind in ("fork", "spawn"):
-        with ProcessPoolExecutor(1, multiprocessing.get_context(kind)) as processes:
-            assert list(processes.map(summed, [tiles] * 3, some)) == expected[:3]
+    # no forks: PROJ's data base may be locked at that moment, and is so in the child for good
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as processes:
+        assert list(processes.map(summed, [tiles] * 3, some)) == expected[:3]
     assert summed(pickle.loads(pickle.dumps(tiles)), entries[0]) == expected[0]
 
 

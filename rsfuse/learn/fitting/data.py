@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from abc import abstractmethod
+from multiprocessing.context import BaseContext
 from typing import Any
 
 import lightning as pl
@@ -63,6 +65,20 @@ class FitData(pl.LightningDataModule):
             samples,
             self._at_once,
             num_workers=self._means.workers,
+            multiprocessing_context=_fresh_processes() if self._means.workers else None,
             collate_fn=collate,
             pin_memory=torch.cuda.is_available(),
         )
+
+
+def _fresh_processes() -> BaseContext:
+    """Processes that do not inherit this one's state.
+
+    A fork inherits the locks of GDAL and PROJ as they happen to be, and now and then waits for one forever. A server
+    that has imported what workers need, and used nothing of it, forks them as fast.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rsfuse.learn.samples", "rsfuse.learn.sharpening_samples"])
+    return context

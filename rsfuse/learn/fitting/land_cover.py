@@ -95,7 +95,7 @@ class LandCover(Subject):
             legend=self.legend.to_dict(),
             patch=PatchSize(size=self.recipe.training.crop, halo=self.recipe.training.halo),
             gsd_m=round(_mean_gsd(manifests), 3),
-            trained_on=tuple(name for each in manifests for name in each.told_scenes),
+            trained_on=tuple(dict.fromkeys(name for each in manifests for name in each.told_scenes)),
             scores=scores,
         )
         save_bundle(folder, manifest, weights, storage=self.recipe.storage, card=bundle_card(folder.name, manifest))

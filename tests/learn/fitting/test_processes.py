@@ -16,7 +16,8 @@ WITHOUT_CHANCE = """
 import torch
 torch.nn.Dropout2d.forward = lambda self, image: image  # it is drawn by each process for itself
 from rsfuse.cli import main
-main()
+if __name__ == "__main__":  # workers import this file, too
+    main()
 """
 # no batch normalisation, which would see half of the batch in each of two processes on a CPU
 NETWORK = "network={name: early-fusion, architecture: fpn, encoder: tu-test_convnext}"

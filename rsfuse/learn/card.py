@@ -43,5 +43,6 @@ They compare with the labels, whatever those are.
 def _scaling(inputs: Inputs) -> str:
     scaling = inputs.scaling
     if isinstance(scaling, PercentileScaling):
-        return f"{scaling.kind}, {scaling.low} to {scaling.high} %"
+        toward = f" ({scaling.toward_median:.0%} of the way to the median)" if scaling.toward_median else ""
+        return f"{scaling.kind}, {scaling.low}{toward} to {scaling.high} %"
     return f"{scaling.kind}: mean and standard deviation, published or of the training tiles"

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from rsfuse.errors import RsfuseError, TileSetError
-from rsfuse.learn.augment.chance import seeded
+from rsfuse.learn.augment.chance import between, seeded
 from rsfuse.learn.augment.crops import Cropping, ToCrop
 from rsfuse.learn.augment.example import Example
 from rsfuse.learn.augment.mixing import mix
@@ -160,7 +160,9 @@ class TrainingSamples(Dataset[Item]):
         tile = self._tiles[number]
         cut = self._cropping.draw(tile.labels, wanted)
         to_crop = ToCrop(self._recipe.training.crop, cut.side)
-        return self._vary(to_crop(tile.example(cut.window)))
+        anchor = self._recipe.augmentation.anchor
+        moved = between(-anchor, anchor) if anchor else 0.0
+        return self._vary(to_crop(tile.example(cut.window, moved)))
 
 
 class ValidationSamples(Dataset[Item]):

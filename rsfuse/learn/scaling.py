@@ -30,30 +30,42 @@ class Scaler:
     inputs: Inputs
     statistics: SceneStatistics
 
-    def __call__(self, sample: Sample) -> tuple[Floats, Floats]:
-        """Scaled optical (C, h, w) and SAR (S, h, w)."""
-        return self._scale_optical(sample), self._scale_sar(sample)
+    def __call__(self, sample: Sample, moved: float = 0.0) -> tuple[Floats, Floats]:
+        """Scaled optical (C, h, w) and SAR (S, h, w).
 
-    def _scale_optical(self, sample: Sample) -> Floats:
+        Args:
+            sample: a part of the scene.
+            moved: how much farther towards the median what becomes -1 lies, from -1 to 1; it stays between the low
+                percentile and the median.
+        """
+        return self._scale_optical(sample, moved), self._scale_sar(sample, moved)
+
+    def _scale_optical(self, sample: Sample, moved: float) -> Floats:
         if self.inputs.sensors == "sar":
             return np.zeros_like(sample.optical)
         scaling, bands = self.inputs.scaling, self.statistics.optical
         if isinstance(scaling, MomentScaling):
             return by_moments(sample.optical, scaling.optical or moments_of(bands)) * sample.valid
-        return bend(by_percentiles(sample.optical, bands, scaling) * sample.valid, scaling.optical_curve)
+        return bend(by_percentiles(sample.optical, bands, scaling, moved) * sample.valid, scaling.optical_curve)
 
-    def _scale_sar(self, sample: Sample) -> Floats:
+    def _scale_sar(self, sample: Sample, moved: float) -> Floats:
         if len(sample.sar) == 0 or self.inputs.sensors == "optical":
             return np.zeros((len(self.inputs.sar), *sample.valid.shape), np.float32)
         scaling, bands = self.inputs.scaling, self.statistics.sar
         if isinstance(scaling, MomentScaling):
             return by_moments(sample.sar, scaling.sar or moments_of(bands)) * sample.valid
-        return by_percentiles(sample.sar, bands, scaling) * sample.valid
+        return by_percentiles(sample.sar, bands, scaling, moved) * sample.valid
 
 
-def by_percentiles(pixels: Floats, bands: Sequence[BandStatistics], scaling: PercentileScaling) -> Floats:
-    """Pixels (C, h, w) with the low percentile of each band at -1 and the high one at 1, clipped to the limit."""
-    low = _column([band.percentiles[scaling.low] for band in bands])
+def by_percentiles(
+    pixels: Floats, bands: Sequence[BandStatistics], scaling: PercentileScaling, moved: float = 0.0
+) -> Floats:
+    """Pixels (C, h, w) with the anchor of each band at -1 and its high percentile at 1, clipped to the limit.
+
+    The anchor is the low percentile, or lies between it and the median (see `PercentileScaling.toward_median`).
+    """
+    share = min(max(scaling.toward_median + moved, 0.0), 1.0)
+    low = _column([(1 - share) * band.percentiles[scaling.low] + share * band.percentiles[50] for band in bands])
     high = _column([band.percentiles[scaling.high] for band in bands])
     # a band without contrast says nothing: any span does
     span = np.where(high > low, high - low, np.float32(1))

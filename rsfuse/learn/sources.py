@@ -78,9 +78,9 @@ class Decoded:
         """How much memory it takes."""
         return sum(each.nbytes for each in (self.sample.optical, self.sample.sar, self.sample.valid, self.labels))
 
-    def example(self, window: Window) -> Example:
-        """The part that a window inside the tile sees, scaled; a copy."""
-        optical, sar = self.scaler(self.sample.crop(window))
+    def example(self, window: Window, moved: float = 0.0) -> Example:
+        """The part that a window inside the tile sees, scaled (`moved`: see `Scaler`); a copy."""
+        optical, sar = self.scaler(self.sample.crop(window), moved)
         labels = torch.tensor(self.labels[window.toslices()])
         return Example.of(torch.from_numpy(optical), torch.from_numpy(sar), labels)
 

@@ -67,10 +67,11 @@ def test_settings_are_laid_over_the_recipe_and_read_as_yaml():
         ("network=pad", "network: Input should be a valid dictionary"),
         ("optimizer.name=adamv", "optimizer.name: Input should be 'adamw', 'adam' or 'sgd'"),
         ("inputs.scaling={low: 2}", "inputs.scaling: .*'kind'"),
-        ("inputs.scaling.low=5", r"inputs\.scaling\.low: Input should be 1, 2 or 50 \(given 5\)"),
+        ("inputs.scaling.low=5", r"inputs\.scaling\.low: Input should be 1 or 2 \(given 5\)"),
         ("loss.terms={dicee: 1}", r"loss\.terms\.dicee: Input should be .*'dice'"),
         ("augmentation.scale=[2, 1]", "scale goes from 2 down to 1"),
         ("augmentation={drop_optical: 0.6, drop_sar: 0.6}", "more than all samples"),
+        ("inputs.scaling={kind: fixed-moments}", r"augmentation\.anchor 0\.5 moves percentiles"),
     ],
 )
 def test_a_value_that_cannot_be_is_told_with_its_place(setting, told):

@@ -146,3 +146,30 @@ def test_a_sensor_that_is_not_to_be_seen_is_zero_by_moments_too(sensors, blind):
 def test_scaling_stays_in_single_precision(scaling):
     assert {each.dtype for each in scaler(scaling)(sample())} == {np.dtype(np.float32)}
     assert bend(np.linspace(-2, 2, 9, dtype=np.float32), 10).dtype == np.float32
+
+
+def at_minus_one(scaling, moved=0.0):
+    """What percentile of each band, optical and SAR, becomes -1."""
+    optical, sar = scaler(scaling)(sample(), moved)
+    told = []
+    for values, scaled in zip((*VALUES, VALUES[0]), (*optical, *sar), strict=True):
+        order = np.argsort(values.ravel())
+        told.append(float(np.interp(-1, scaled.ravel()[order], values.ravel()[order])))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("toward", "moved", "share"), [(0, 0, 0), (1, 0, 1), (0.5, 0, 0.5), (0.5, -0.5, 0), (0.5, 0.25, 0.75), (0.9, 1, 1)]
+)
+def test_what_becomes_minus_one_lies_between_the_low_percentile_and_the_median(toward, moved, share):
+    scaling = PercentileScaling(toward_median=toward, limit=9)
+    expected = [
+        (1 - share) * np.percentile(values, 2) + share * np.percentile(values, 50) for values in (*VALUES, VALUES[0])
+    ]
+    assert at_minus_one(scaling, moved) == pytest.approx(expected, rel=1e-3)
+    optical, _ = scaler(scaling)(sample(), moved)
+    assert np.percentile(optical[0], 98) == pytest.approx(1, abs=0.01)
+
+
+def test_moments_are_not_moved():
+    assert (scaler(MOMENTS)(sample(), 0.5)[0] == scaler(MOMENTS)(sample())[0]).all()

@@ -20,6 +20,9 @@ class Augmentation(Section):
     """Mirror left-right half the time, and up-down half the time."""
     quarter_turns: bool = True
     """Turn by multiples of 90 degrees."""
+    anchor: Fraction = 0.0
+    """Move what becomes -1, for all bands of both sensors together, by up to this share of the way from the low
+    percentile to the median: as in a scene with more or less of what is dark. Percentile scaling alone has it."""
     optical_gain: NotNegative = 0.0
     """Standard deviation of the logarithm of each optical band's gain."""
     optical_offset: NotNegative = 0.0

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rsfuse.learn.recipes.section import NotNegative, Positive, Section
+from rsfuse.learn.recipes.section import Fraction, NotNegative, Positive, Section
 
 Sensors = Literal["both", "optical", "sar"]
 
@@ -16,9 +16,12 @@ class PercentileScaling(Section):
 
     kind: Literal["scene-percentiles", "fixed-percentiles"] = "scene-percentiles"
     """Whose percentiles: those of the scene at hand (sampled from the whole of it, once), or of the training tiles."""
-    low: Literal[1, 2, 50] = 2
-    """Percentile that becomes -1. The median hangs on the land: how much of a scene is water moves it least, and dark
-    fields of a scene without water are not taken for it. It wants a higher `limit`."""
+    low: Literal[1, 2] = 2
+    """Percentile that becomes -1."""
+    toward_median: Fraction = 0.0
+    """How far from there towards the median what becomes -1 lies instead. The darkest of a scene may be water or
+    ploughed fields, and its median trees or roofs: neither says what a value is. Half way, and with an
+    `augmentation.anchor` of 0.5, the network has seen both. It wants a higher `limit`."""
     high: Literal[98, 99] = 98
     """Percentile that becomes +1."""
     optical_curve: NotNegative = 0.0

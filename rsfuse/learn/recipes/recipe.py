@@ -11,11 +11,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from rsfuse.errors import RecipeError
 from rsfuse.learn.recipes.augmentation import Augmentation
-from rsfuse.learn.recipes.inputs import Inputs, SharpeningInputs
+from rsfuse.learn.recipes.inputs import Inputs, MomentScaling, SharpeningInputs
 from rsfuse.learn.recipes.loss import Loss
 from rsfuse.learn.recipes.section import Section
 from rsfuse.learn.recipes.training import Optimizer, Schedule, Training
@@ -38,6 +38,14 @@ class Recipe(Section):
     loss: Loss = Loss()
     storage: Literal["float32", "float16"] = "float32"
     """Precision of the weights in the bundle."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> Recipe:
+        if self.augmentation.anchor and isinstance(self.inputs.scaling, MomentScaling):
+            raise ValueError(
+                f"augmentation.anchor {self.augmentation.anchor:g} moves percentiles, but inputs.scaling is by moments"
+            )
+        return self
 
 
 class SharpeningRecipe(Section):

@@ -71,13 +71,18 @@ def test_settings_are_laid_over_the_recipe_and_read_as_yaml():
         ("loss.terms={dicee: 1}", r"loss\.terms\.dicee: Input should be .*'dice'"),
         ("augmentation.scale=[2, 1]", "scale goes from 2 down to 1"),
         ("augmentation={drop_optical: 0.6, drop_sar: 0.6}", "more than all samples"),
-        ("inputs.scaling={kind: fixed-moments}", r"augmentation\.anchor 0\.5 moves percentiles"),
     ],
 )
 def test_a_value_that_cannot_be_is_told_with_its_place(setting, told):
     with pytest.raises(RecipeError, match=told) as caught:
         load_recipe("pad_demo", [setting])
     assert caught.value.hint
+
+
+def test_moments_have_no_anchor_to_move():
+    settings = ["inputs.scaling={kind: fixed-moments}", "augmentation.anchor=0.5"]
+    with pytest.raises(RecipeError, match=r"augmentation\.anchor 0\.5 moves percentiles"):
+        load_recipe("pad_demo", settings)
 
 
 @pytest.mark.parametrize(

@@ -307,3 +307,28 @@ def test_an_example_is_not_tied_to_the_tile_in_memory(recipe, tiles):
     for each in decoded.example(Window(0, 0, 64, 64)):
         each.zero_()
     assert alike(before, decoded.example(Window(0, 0, 64, 64)))
+
+
+def test_the_anchor_moves_all_bands_of_a_sample_together_and_stays_where_it_is_without(recipe, tiles):
+    plain = recipe.inputs.scaling.model_copy(update={"optical_curve": 0.0, "limit": 99.0})
+    straight = recipe.model_copy(update={"inputs": recipe.inputs.model_copy(update={"scaling": plain})})
+    still = of(changed(straight), tiles)
+    moved = of(changed(straight, NO_AUGMENTATION.model_copy(update={"anchor": 0.5})), tiles)
+    (origin,) = {id(each.scaler.statistics): each for each in sources(straight, [tiles], "train", None)}.values()
+    bands = (*origin.scaler.statistics.optical, *origin.scaler.statistics.sar)
+    shares = []
+    for number in range(8):
+        whole, other = (torch.cat(each[number][:2]).double() for each in (still, moved))
+        low, median, high = (np.array([band.percentiles[at] for band in bands])[:, None, None] for at in (2, 50, 98))
+        middle = (low + median) / 2
+        pixels = (whole.numpy() + 1) / 2 * (high - middle) + middle
+        unit = (other.numpy() + 1) / 2  # (pixel - anchor) / (high - anchor)
+        far = np.abs(1 - unit) > 0.1
+        anchors = (pixels - unit * high) / np.where(far, 1 - unit, 1)
+        shares_of_pixels = np.where(far, (anchors - low) / (median - low), np.nan)
+        share = np.nanmedian(shares_of_pixels, axis=(1, 2))
+        assert share == pytest.approx(np.full(len(bands), share[0]), abs=1e-3)
+        shares.append(share[0])
+    assert min(shares) >= -1e-3
+    assert max(shares) <= 1 + 1e-3
+    assert max(shares) - min(shares) > 0.3

@@ -310,7 +310,7 @@ def test_an_example_is_not_tied_to_the_tile_in_memory(recipe, tiles):
 
 
 def test_the_anchor_moves_all_bands_of_a_sample_together_and_stays_where_it_is_without(recipe, tiles):
-    plain = recipe.inputs.scaling.model_copy(update={"optical_curve": 0.0, "limit": 99.0})
+    plain = recipe.inputs.scaling.model_copy(update={"optical_curve": 0.0, "limit": 99.0, "toward_median": 0.5})
     straight = recipe.model_copy(update={"inputs": recipe.inputs.model_copy(update={"scaling": plain})})
     still = of(changed(straight), tiles)
     moved = of(changed(straight, NO_AUGMENTATION.model_copy(update={"anchor": 0.5})), tiles)

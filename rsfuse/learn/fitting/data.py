@@ -39,6 +39,15 @@ class FitData(pl.LightningDataModule):
     def validation_samples(self, share: Share) -> Dataset[Any]:
         """What is judged by."""
 
+    def check_validation(self) -> None:
+        """Refuse what could not be shared out for validation now, not after the first stretch.
+
+        Raises:
+            TileSetError: as the samples do.
+        """
+        devices, nodes = self._means.processes
+        self.validation_samples(Share(processes=devices * nodes))
+
     def train_dataloader(self) -> DataLoader[Any]:
         """The next stretch; the last one may be shorter, and ends in a validation all the same."""
         assert self.trainer is not None

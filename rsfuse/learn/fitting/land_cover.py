@@ -113,8 +113,6 @@ class LandCoverData(FitData):
     ) -> None:
         super().__init__(recipe.training, means, len(training))
         self._recipe, self._training, self._validation = recipe, training, validation
-        devices, nodes = means.processes
-        self.validation_samples(Share(processes=devices * nodes))  # refused now, not after the first stretch
 
     def training_samples(self, stretch: int, share: Share) -> TrainingSamples:
         """Crops of one stretch."""

@@ -83,7 +83,7 @@ class Sharpening(Subject):
             patch=PatchSize(size=recipe.training.crop, halo=recipe.training.halo),
             sensors=tuple(dict.fromkeys(each.header.sensor for each in self.sets)),
             trained_on=tuple(_told(each) for each in self.sets if each.select("train")),
-            scores={name: round(score, 4) for name, score in scores.items()},
+            scores=scores,
         )
         save_sharpening_bundle(folder, manifest, weights, storage=recipe.storage)
 
@@ -104,8 +104,6 @@ class SharpeningData(FitData):
     ) -> None:
         super().__init__(recipe.training, means, len(training))
         self._recipe, self._training, self._validation = recipe, training, validation
-        devices, nodes = means.processes
-        self.validation_samples(Share(processes=devices * nodes))  # refused now, not after the first stretch
 
     def training_samples(self, stretch: int, share: Share) -> SharpeningTraining:
         """Crops of one stretch."""

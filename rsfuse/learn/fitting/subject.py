@@ -18,9 +18,13 @@ class Subject(ABC):
     Args:
         recipe: how it is learnt.
         data: what from.
+
+    Raises:
+        TileSetError: if there are fewer validation samples than processes, or they are smaller than a crop.
     """
 
     def __init__(self, recipe: AnyRecipe, data: FitData) -> None:
+        data.check_validation()
         self.recipe, self.data = recipe, data
 
     @abstractmethod

@@ -13,6 +13,9 @@ RsfuseError                a user's mistake, or a world that does not play along
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "BundleError",
     "GridMismatchError",
@@ -23,6 +26,7 @@ __all__ = [
     "SceneError",
     "TileSetError",
     "ToolError",
+    "did_you_mean",
 ]
 
 
@@ -69,3 +73,9 @@ class OutputError(RsfuseError):
 
 class ToolError(RsfuseError):
     """An outside program failed or is not installed."""
+
+
+def did_you_mean(given: str, names: Iterable[str]) -> str:
+    """A question after the nearest of some names, or nothing if none is near."""
+    nearest = get_close_matches(given, list(names), 1, 0.5)
+    return f"did you mean {nearest[0]!r}?" if nearest else ""

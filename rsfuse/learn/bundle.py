@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
-
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundle_files import (
     LAND_COVER,
@@ -25,6 +23,7 @@ from rsfuse.learn.bundle_files import (
 from rsfuse.learn.recipes.inputs import Inputs
 from rsfuse.legend import Legend
 from rsfuse.raster.statistics import SceneStatistics
+from rsfuse.strict import Strict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -32,18 +31,16 @@ if TYPE_CHECKING:
 DEFAULT_BUNDLE = "sentinel-10m"
 
 
-class PatchSize(BaseModel):
+class PatchSize(Strict):
     """Side of a patch and its halo in pixels."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     size: int
     halo: int
 
 
-class BundleManifest(BaseModel):
+class BundleManifest(Strict):
     """What stands in `bundle.yaml`."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     version: int = VERSION
     description: str
     network: dict[str, Any]

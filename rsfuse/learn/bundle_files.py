@@ -5,15 +5,16 @@ A folder with `bundle.yaml` (what it takes, what it gives, how well it did), `we
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.recipes.reading import describe
 from rsfuse.shipped import bundles_folder
+from rsfuse.strict import checked, read_mapping
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -53,7 +54,7 @@ def bundle_kind(folder: Path) -> str:
     Raises:
         BundleError: if the manifest cannot be read.
     """
-    return _kind_of(_read_yaml(folder))
+    return _kind_of(read_mapping(folder / MANIFEST, BundleError, "copy the bundle anew"))
 
 
 def read_manifest(folder: Path, schema: type[Manifest], kind: str) -> Manifest:
@@ -67,22 +68,19 @@ def read_manifest(folder: Path, schema: type[Manifest], kind: str) -> Manifest:
     Raises:
         BundleError: if it is for something else, cannot be read, or is of another version.
     """
-    data = _read_yaml(folder)
+    data = read_mapping(folder / MANIFEST, BundleError, "copy the bundle anew")
     if _kind_of(data) != kind:
         raise BundleError(
             f"{folder} is a bundle for {_kind_of(data)}, one for {kind} is needed here",
             hint=f"name a bundle for {kind}; `rsfuse bundles` lists ours",
         )
-    version = data.get("version", VERSION) if isinstance(data, dict) else VERSION
+    version = data.get("version", VERSION)
     if version != VERSION:
         raise BundleError(
             f"{folder} is a bundle of version {version}, this rsfuse reads version {VERSION}",
             hint="update rsfuse: pip install --upgrade rsfuse",
         )
-    try:
-        return schema.model_validate(data)
-    except ValidationError as error:
-        raise BundleError(f"{folder / MANIFEST}: {describe(error, schema)}", hint="train the bundle anew") from error
+    return checked(schema, data, str(folder / MANIFEST), kind=BundleError, hint="train the bundle anew")
 
 
 def read_card(folder: Path) -> str:
@@ -133,15 +131,8 @@ def write_bundle(folder: Path, manifest: BaseModel, weights: dict[str, Tensor], 
     (folder / MANIFEST).write_text(text, encoding="utf-8")  # last: a folder without it is no bundle
 
 
-def _read_yaml(folder: Path) -> Any:
-    try:
-        return yaml.safe_load((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(f"{folder / MANIFEST} cannot be read: {error}", hint="copy the bundle anew") from error
-
-
-def _kind_of(data: Any) -> str:
-    return str(data.get("kind", LAND_COVER)) if isinstance(data, dict) else LAND_COVER
+def _kind_of(data: Mapping[str, Any]) -> str:
+    return str(data.get("kind", LAND_COVER))
 
 
 def _with_dtype(weight: Tensor, dtype: Any) -> Tensor:

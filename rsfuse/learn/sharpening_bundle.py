@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundle import Bundle, PatchSize
 from rsfuse.learn.bundle_files import (
@@ -21,15 +19,15 @@ from rsfuse.learn.bundle_files import (
     write_bundle,
 )
 from rsfuse.learn.recipes.inputs import SharpeningInputs
+from rsfuse.strict import Strict
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-class SharpeningManifest(BaseModel):
+class SharpeningManifest(Strict):
     """What stands in `bundle.yaml` of a network that sharpens."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     version: int = VERSION
     kind: Literal["sharpening"] = "sharpening"
     description: str

@@ -13,7 +13,7 @@ from rsfuse.coding import LabelCoding, as_names, key
 from rsfuse.errors import LegendMismatchError
 from rsfuse.legend import NODATA, Color, LandClass, Legend, parse_color
 from rsfuse.legends import coding_named, legend_named
-from rsfuse.raster.strict_yaml import Strict, checked, read_mapping
+from rsfuse.strict import Strict, checked, read_mapping
 
 Value = int | Color | str
 """What stands in a label file: a number, a colour, or a name in lower case."""

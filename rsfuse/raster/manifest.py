@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import field_validator
 
 from rsfuse.coding import LabelCoding
 from rsfuse.errors import LegendMismatchError, TileSetError
 from rsfuse.legend import Legend, parse_color
 from rsfuse.raster.statistics import SceneStatistics
 from rsfuse.raster.table import read_table, write_table
+from rsfuse.strict import Strict, checked
 
 TILES = "tiles.json"
 """Name of the manifest in its folder."""
@@ -32,11 +33,7 @@ _FIELDS |= {"width": "integer", "height": "integer", "valid": "number"}
 _PIXELS = "pixels_"  # column of a class: how many pixels of it
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SceneEntry(_Model):
+class SceneEntry(Strict):
     """One scene that tiles come from.
 
     Args:
@@ -67,7 +64,7 @@ class SceneEntry(_Model):
         return math.nan if gsd_m is None else gsd_m  # a table has null for NaN
 
 
-class Reading(_Model):
+class Reading(Strict):
     """How the pixels are read where tiles are windows of the scenes, not files.
 
     Args:
@@ -99,7 +96,7 @@ class Reading(_Model):
         return LabelCoding(self.codes, colors, self.names, self.binarised_at)
 
 
-class TileEntry(_Model):
+class TileEntry(Strict):
     """One tile.
 
     Args:
@@ -119,7 +116,7 @@ class TileEntry(_Model):
     classes: dict[int, int] | None
 
 
-class Manifest(_Model):
+class Manifest(Strict):
     """All there is to know about a tile set.
 
     Args:
@@ -227,13 +224,10 @@ def read_manifest(folder: Path) -> Manifest:
     if header.get("version") != VERSION:
         raise TileSetError(f"{path} is of version {header.get('version')}, this rsfuse reads {VERSION}", hint=hint)
     try:
-        return Manifest.model_validate({**header, "tiles": [_entry(row) for row in rows]})
-    except (ValidationError, KeyError, TypeError) as error:
-        told = repr(error)
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        raise TileSetError(f"{path}: {told}", hint=hint) from error
+        tiles = [_entry(row) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise TileSetError(f"{path}: {error!r}", hint=hint) from error
+    return checked(Manifest, {**header, "tiles": tiles}, str(path), kind=TileSetError, hint=hint)
 
 
 def _row(tile: TileEntry, codes: tuple[int, ...]) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+
+from rsfuse.strict import Strict
 
 PERCENTILES = (1, 2, 50, 98, 99)
 
 
-class BandStatistics(BaseModel):
+class BandStatistics(Strict):
     """Values of one band, in the units of its file.
 
     Args:
@@ -25,8 +26,6 @@ class BandStatistics(BaseModel):
         percentiles: value below which 1, 2, 50, 98, 99 percent of the sample lie.
         unit: of the values, "DN" or "dB" for example; empty where nobody knows.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     dtype: str
@@ -52,10 +51,8 @@ class BandStatistics(BaseModel):
         )
 
 
-class SceneStatistics(BaseModel):
+class SceneStatistics(Strict):
     """Statistics of the bands of a scene, in the order in which they are read; no SAR where the scene has none."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     optical: tuple[BandStatistics, ...]
     sar: tuple[BandStatistics, ...]

@@ -30,7 +30,7 @@ def refuse(result, *words):
 
 
 MISTAKES = {
-    "an unknown data set": (["--dataset", "whu-optsar", "."], ["'whu-optsar'", "choose whu-opt-sar"]),
+    "an unknown data set": (["--dataset", "whu-optsar", "."], ["'whu-optsar'", "did you mean 'whu-opt-sar'?"]),
     "a root that is not there": (["--dataset", "inria", "nowhere"], ["nowhere"]),
     "a root of something else": (["--dataset", "inria", "."], ["no images/ + gt/", "optical/"]),
     "no layout file": (["--dataset", "folders", "--layout", "no.yaml", "."], ["no.yaml"]),

@@ -92,7 +92,7 @@ def test_a_legend_may_stand_in_the_layout_or_in_a_file_beside_it(read, tmp_path)
     for dataset in (inline, beside):
         assert dataset.legend.names == ("water",)
         assert dataset.coding.codes == {10: 1, NODATA: NODATA}
-    with pytest.raises(LegendMismatchError, match=r"layout\.yaml: legend: there is no key classes\.0\.form"):
+    with pytest.raises(LegendMismatchError, match=r"layout\.yaml: legend: classes\.0\.form: no such key"):
         read(legend={"classes": [{**LEGEND["classes"][0], "form": 1}]})
     with pytest.raises(LegendMismatchError, match="'sentinel-6'"):
         read(legend="sentinel-6")
@@ -181,14 +181,14 @@ def test_where_nothing_matches_the_pattern_and_a_few_files_are_shown(read, root,
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"optcal": "x"}, "there is no key optcal, the nearest is optical"),
+        ({"optcal": "x"}, "optcal: no such key; did you mean 'optical'"),
         ({"optical": None}, "optical is missing"),
         ({"labels": None}, "labels is missing"),
-        ({"bands": {"optical": ["r"], "saar": []}}, r"no key bands\.saar, the nearest is sar"),
+        ({"bands": {"optical": ["r"], "saar": []}}, r"bands\.saar: no such key; did you mean 'sar'"),
         ({"bands": {"optical": []}}, r"bands\.optical: .*at least 1"),
         ({"bands": {"optical": ["r"], "sar": ["vv"]}}, "bands.sar names the bands of sar"),
         ({"sar": "{area}/sar/{image}.tif"}, "bands.sar names the bands of sar"),
-        ({"split": {"filed": "area"}}, r"no key split\.filed, the nearest is field"),
+        ({"split": {"filed": "area"}}, r"split\.filed: no such key; did you mean 'field'"),
         ({"split": {"field": "area"}}, "split: a split says what is for train"),
         (
             {"split": {"field": "place", "train": ["x"]}},

@@ -114,7 +114,7 @@ def test_reading_gives_the_coding_back():
     [
         ({"version": 1}, "is of version 1, this rsfuse reads 2"),
         ({"version": None}, "is of version None, this rsfuse reads 2"),
-        ({"colour": "red"}, "colour: Extra inputs"),
+        ({"colour": "red"}, "colour: no such key"),
         ({"size": "large"}, "size: "),
         ({"legend": {"classes": []}}, "legend: .*distinct codes"),
     ],

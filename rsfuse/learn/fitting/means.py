@@ -22,8 +22,9 @@ class FitMeans:
         devices: how many of that kind on this machine; None for one, or as many as torchrun or SLURM started.
         nodes: machines; None for one, or as torchrun or SLURM say.
         workers: processes that read and vary samples beside each training process.
-        accumulate: into how many parts each process takes its share of a batch, to need less memory. Losses are
-            averaged over parts and processes, whatever number of labelled pixels each has.
+        accumulate: into how many parts each process takes its share of a batch, to need less memory. Parts are
+            averaged, whatever number of labelled pixels each has; processes weigh by theirs where a loss is a mean
+            over labelled pixels.
         resume: go on from the last checkpoint in the output folder.
         callbacks: Lightning callbacks, such as a progress bar.
     """

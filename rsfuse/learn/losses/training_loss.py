@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from rsfuse.errors import RecipeError
+from rsfuse.errors import RecipeError, did_you_mean
 from rsfuse.learn.losses.terms import create_terms
 from rsfuse.learn.recipes.loss import Loss
 from rsfuse_models import TrainingOutput
@@ -81,13 +80,12 @@ def check_names(recipe: Loss, output: TrainingOutput) -> None:
 def _check(key: str, kind: str, weights: Mapping[str, float], returned: Sequence[str]) -> None:
     for name in weights:
         if name not in returned:
-            nearest = difflib.get_close_matches(name, returned, 1, 0.5)
-            meant = f"did you mean {nearest[0]!r}? " if nearest else ""
+            meant = did_you_mean(name, returned)
             there = ", ".join(map(repr, returned)) or "none"
             kept = ", ".join(f"{each}: {weight:g}" for each, weight in weights.items() if each in returned)
             raise RecipeError(
                 f"the recipe gives a weight to {kind} {name!r}, which the network does not return; it returns {there}",
-                hint=f"{meant}correct the name, or leave it out: --set 'loss.{key}={{{kept}}}'",
+                hint=f"{meant} correct the name, or leave it out: --set 'loss.{key}={{{kept}}}'".lstrip(),
             )
     for name in returned:
         if name not in weights:

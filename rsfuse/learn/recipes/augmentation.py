@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from rsfuse.learn.recipes.section import Fraction, NotNegative, Positive, Section
+from rsfuse.learn.recipes.bounds import Fraction, NotNegative, Positive
+from rsfuse.strict import Strict
 
 
-class Augmentation(Section):
+class Augmentation(Strict):
     """What is varied at random, jointly over optical, SAR and labels where it moves pixels."""
 
     scale: tuple[Positive, Positive] = (1.0, 1.0)

@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rsfuse.learn.recipes.section import Fraction, NotNegative, Positive, Section
+from rsfuse.learn.recipes.bounds import Fraction, NotNegative, Positive
+from rsfuse.strict import Strict
 
 Sensors = Literal["both", "optical", "sar"]
 
 
-class PercentileScaling(Section):
+class PercentileScaling(Strict):
     """Two percentiles of each band become -1 and +1."""
 
     kind: Literal["scene-percentiles", "fixed-percentiles"] = "scene-percentiles"
@@ -31,7 +32,7 @@ class PercentileScaling(Section):
     """Scaled values are clipped to plus and minus this."""
 
 
-class Moments(Section):
+class Moments(Strict):
     """Mean and standard deviation of each band, in the order of the bands and the unit of their files."""
 
     mean: Annotated[tuple[float, ...], Field(min_length=1)]
@@ -44,7 +45,7 @@ class Moments(Section):
         return self
 
 
-class MomentScaling(Section):
+class MomentScaling(Strict):
     """The mean of each band becomes 0 and its standard deviation 1, as published recipes have it."""
 
     kind: Literal["fixed-moments"]
@@ -57,7 +58,7 @@ class MomentScaling(Section):
 Scaling = Annotated[PercentileScaling | MomentScaling, Field(discriminator="kind")]
 
 
-class Inputs(Section):
+class Inputs(Strict):
     """What goes into a network that maps land cover."""
 
     optical: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -80,7 +81,7 @@ class Inputs(Section):
         return self
 
 
-class SharpeningInputs(Section):
+class SharpeningInputs(Strict):
     """What goes into a network that sharpens: digital numbers over the largest that the sensor gives."""
 
     ms: Annotated[tuple[str, ...], Field(min_length=1)]

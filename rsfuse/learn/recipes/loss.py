@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rsfuse.learn.recipes.section import Fraction, NotNegative, Section
+from rsfuse.learn.recipes.bounds import Fraction, NotNegative
+from rsfuse.strict import Strict
 
 Term = Literal["cross-entropy", "ohem", "focal", "dice", "lovasz", "boundary"]
 Weighting = Literal["none", "inverse", "inverse-root", "median-frequency"]
 
 
-class Loss(Section):
+class Loss(Strict):
     """The loss of every head is a weighted sum of terms; networks add penalties of their own."""
 
     terms: Annotated[dict[Term, NotNegative], Field(min_length=1)] = Field(default={"cross-entropy": 1.0})

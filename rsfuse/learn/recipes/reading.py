@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
-from rsfuse.errors import RecipeError
+from rsfuse.errors import RecipeError, did_you_mean
 from rsfuse.learn.recipes.recipe import AnyRecipe, Recipe, SharpeningRecipe, network_options, sharpens
 from rsfuse.shipped import recipes_folder
+from rsfuse.strict import checked, read_mapping
 
 
 def load_recipe(recipe: str | Path, settings: Sequence[str] = ()) -> AnyRecipe:
@@ -29,14 +25,7 @@ def load_recipe(recipe: str | Path, settings: Sequence[str] = ()) -> AnyRecipe:
         RecipeError: if there is no such recipe, it is not YAML, or a key or value in it cannot be.
     """
     path = find_recipe(recipe)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            f"{path} cannot be read: {error}", hint="mend the file; `rsfuse recipes` lists ours"
-        ) from error
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path} holds no recipe", hint="start from one of `rsfuse recipes`")
+    data = read_mapping(path, RecipeError, "mend the file, or start from one of `rsfuse recipes`")
     for setting in settings:
         _lay_over(data, setting)
     return _validate(data, str(path))
@@ -54,11 +43,9 @@ def find_recipe(recipe: str | Path) -> Path:
     shipped = recipes_folder() / f"{recipe}.yaml"
     if shipped.is_file():
         return shipped
-    nearest = difflib.get_close_matches(str(recipe), recipe_names(), 1, 0.5)
-    meant = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise RecipeError(
-        f"there is no recipe {str(recipe)!r}", hint=f"{meant}`rsfuse recipes` lists ours; or name a .yaml file"
-    )
+    meant = did_you_mean(str(recipe), recipe_names())
+    hint = f"{meant} `rsfuse recipes` lists ours; or name a .yaml file".lstrip()
+    raise RecipeError(f"there is no recipe {str(recipe)!r}", hint=hint)
 
 
 def recipe_names() -> list[str]:
@@ -93,76 +80,9 @@ def _validate(data: Mapping[str, Any], where: str) -> AnyRecipe:
     network = data.get("network")
     options = dict(network) if isinstance(network, dict) else {}
     name = str(options.pop("name", None) or "")
-    if isinstance(network, dict):
-        _validate_network(name, options)  # first: its name says which sections there are
-    schema = SharpeningRecipe if sharpens(name) else Recipe
-    try:
-        return schema.model_validate(data)
-    except ValidationError as error:
-        raise RecipeError(
-            f"{where}: {describe(error, schema)}", hint="mend that key; `rsfuse recipes NAME` prints one of ours"
-        ) from error
-
-
-def _validate_network(name: str, options: Mapping[str, Any]) -> None:
-    known = network_options(name)
-    try:
-        known.model_validate(options)
-    except ValidationError as error:
-        raise RecipeError(
-            f"network {name!r}: {describe(error, known)}",
-            hint="mend that option; `rsfuse recipes NAME` prints a recipe of ours",
-        ) from error
-
-
-def describe(error: ValidationError, schema: type[BaseModel]) -> str:
-    """What pydantic found wrong, one clause for each key; a key that is not there with the nearest that is."""
-    return "; ".join(_clause(each, schema) for each in error.errors())
-
-
-def _clause(error: ErrorDetails, schema: type[BaseModel]) -> str:
-    place, _ = _follow(schema, error["loc"])
-    key = ".".join(place) or "top"
-    if error["type"] == "extra_forbidden":
-        _, sections = _follow(schema, error["loc"][:-1])
-        names = sorted(name for section in sections for name in section.model_fields)
-        return f"{key}: no such key; {_nearest(place[-1], names)}"
-    if error["type"] == "union_tag_invalid":
-        tag, tags = str(error["ctx"]["tag"]), re.findall(r"'(.+?)'", error["ctx"]["expected_tags"])
-        return f"{key}.{error['ctx']['discriminator'].strip(chr(39))}: there is no {tag!r}; {_nearest(tag, tags)}"
-    return f"{key}: {error['msg']} (given {error['input']!r:.60})"
-
-
-def _nearest(given: str, names: Sequence[str]) -> str:
-    nearest = difflib.get_close_matches(given, names, 1, 0.5)
-    return f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(names)}"
-
-
-def _follow(schema: type[BaseModel], place: Sequence[int | str]) -> tuple[list[str], list[type[BaseModel]]]:
-    """Keys of a place, without the labels that pydantic puts behind a choice, and the sections that lie there."""
-    keys: list[str] = []
-    sections, choice = [schema], False
-    for step in map(str, place):
-        if choice:
-            sections, choice = [each for each in sections if step in _tags(each)], False
-            continue
-        if step != "[key]":
-            keys.append(step)
-        members = [member for each in sections for member in _members(each, step)]
-        sections = [each for each in members if isinstance(each, type) and issubclass(each, BaseModel)]
-        choice = len(members) > 1
-    return keys, sections
-
-
-def _members(section: type[BaseModel], key: str) -> list[Any]:
-    """What a key of a section may hold: several types where there is a choice, None aside."""
-    if key not in section.model_fields:
-        return []
-    annotation = section.model_fields[key].annotation
-    choice = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
-    return [each for each in choice if each is not NoneType]
-
-
-def _tags(section: type[BaseModel]) -> set[str]:
-    """Words by which a section is told from others that could stand in its place."""
-    return {str(word) for field in section.model_fields.values() for word in get_args(field.annotation)}
+    if isinstance(network, dict):  # first: its name says which sections there are
+        hint = "mend that option; `rsfuse recipes NAME` prints a recipe of ours"
+        checked(network_options(name), options, f"network {name!r}", kind=RecipeError, hint=hint)
+    schema: type[AnyRecipe] = SharpeningRecipe if sharpens(name) else Recipe
+    hint = "mend that key; `rsfuse recipes NAME` prints one of ours"
+    return checked(schema, data, where, kind=RecipeError, hint=hint)

@@ -6,38 +6,40 @@ network what its constructor names: everything else is refused.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
-from rsfuse.errors import RecipeError
+from rsfuse.errors import RecipeError, did_you_mean
 from rsfuse.learn.recipes.augmentation import Augmentation
 from rsfuse.learn.recipes.inputs import Inputs, MomentScaling, SharpeningInputs
 from rsfuse.learn.recipes.loss import Loss
-from rsfuse.learn.recipes.section import Section
 from rsfuse.learn.recipes.training import Optimizer, Schedule, Training
+from rsfuse.strict import Strict
 
 FROM_DATA = ("optical_channels", "sar_channels", "num_classes", "bands")
 """Constructor arguments of a network that the tiles decide, not the recipe."""
 
 
-class Recipe(Section):
-    """How a network that maps land cover is trained."""
-
+class _Recipe(Strict):
     description: str
     network: dict[str, Any]
     """`name`, and any argument of that network's constructor but those that the tiles decide."""
-    inputs: Inputs
     training: Training
     optimizer: Optimizer
     schedule: Schedule = Schedule()
-    augmentation: Augmentation = Augmentation()
-    loss: Loss = Loss()
     storage: Literal["float32", "float16"] = "float32"
     """Precision of the weights in the bundle."""
+
+
+class Recipe(_Recipe):
+    """How a network that maps land cover is trained."""
+
+    inputs: Inputs
+    augmentation: Augmentation = Augmentation()
+    loss: Loss = Loss()
 
     @model_validator(mode="after")
     def _agree(self) -> Recipe:
@@ -48,17 +50,10 @@ class Recipe(Section):
         return self
 
 
-class SharpeningRecipe(Section):
+class SharpeningRecipe(_Recipe):
     """How a network that sharpens is trained: to the mean absolute difference from the reference."""
 
-    description: str
-    network: dict[str, Any]
-    """As in `Recipe`."""
     inputs: SharpeningInputs
-    training: Training
-    optimizer: Optimizer
-    schedule: Schedule = Schedule()
-    storage: Literal["float32", "float16"] = "float32"
 
 
 AnyRecipe = Recipe | SharpeningRecipe
@@ -96,6 +91,5 @@ def _constructor(name: str) -> Callable[..., Any]:
     names = (*network_names(), *sharpener_names())
     if not name:
         raise RecipeError("the recipe's network has no name", hint=f"--set network.name to one of: {', '.join(names)}")
-    nearest = difflib.get_close_matches(name, names, 1, 0.5)
-    meant = f"did you mean {nearest[0]!r}? " if nearest else ""
-    raise RecipeError(f"no network is called {name!r}", hint=f"{meant}choose one of: {', '.join(names)}")
+    hint = f"{did_you_mean(name, names)} choose one of: {', '.join(names)}".lstrip()
+    raise RecipeError(f"no network is called {name!r}", hint=hint)

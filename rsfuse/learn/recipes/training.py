@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
-from rsfuse.learn.recipes.section import Fraction, NotNegative, Positive, Section
+from rsfuse.learn.recipes.bounds import Fraction, NotNegative, Positive
+from rsfuse.strict import Strict
 
 Count = Annotated[int, Field(ge=0)]
 
 
-class Training(Section):
+class Training(Strict):
     """How long, on what."""
 
     steps: PositiveInt | None = None
@@ -47,7 +48,7 @@ class Training(Section):
         return self
 
 
-class Optimizer(Section):
+class Optimizer(Strict):
     """How gradients move weights."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -68,7 +69,7 @@ class Optimizer(Section):
     """Largest norm of the gradient; 0 for no clipping."""
 
 
-class Schedule(Section):
+class Schedule(Strict):
     """How the learning rate goes, step by step."""
 
     name: Literal["cosine", "poly", "multistep", "constant"] = "cosine"

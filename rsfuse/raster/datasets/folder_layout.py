@@ -15,7 +15,7 @@ from rsfuse.legends import coding_named, legend_named
 from rsfuse.raster.datasets.dataset import Edge, Split
 from rsfuse.raster.datasets.path_pattern import PathPattern
 from rsfuse.raster.legend_file import read_legend, read_legend_file
-from rsfuse.raster.strict_yaml import Strict, checked, read_mapping
+from rsfuse.strict import Strict, checked, read_mapping
 
 _HINT = "mend that key; `optical: 'images/{image}.tif'` and `labels: 'masks/{image}.tif'` show how patterns are written"
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 
-from rsfuse.errors import TileSetError
+from rsfuse.errors import TileSetError, did_you_mean
 from rsfuse.raster.datasets.dataset import Dataset
 from rsfuse.raster.datasets.ddhr import read_ddhr
 from rsfuse.raster.datasets.deepglobe import read_deepglobe
@@ -38,9 +37,9 @@ def open_dataset(name: str, root: Path) -> Dataset:
         SceneError: if the first chip is not a raster.
     """
     if name not in DATASETS:
-        near = get_close_matches(name.lower(), DATASETS, n=2, cutoff=0.4)
+        meant = did_you_mean(name.lower(), DATASETS)
         raise TileSetError(
-            f"no data set is called {name!r}", hint=f"choose {' or '.join(near) or 'one of: ' + ', '.join(DATASETS)}"
+            f"no data set is called {name!r}", hint=f"{meant} choose one of: {', '.join(DATASETS)}".lstrip()
         )
     if not root.is_dir():
         raise TileSetError(f"there is no folder {root}", hint="name the folder that the data set was unpacked to")

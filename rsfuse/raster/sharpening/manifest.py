@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-
 import rsfuse
 from rsfuse.errors import TileSetError
 from rsfuse.raster.datasets.pancollection import RATIO, PanCollection, Split
 from rsfuse.raster.manifest import TILES
 from rsfuse.raster.sharpening.values import SharpeningStatistics
 from rsfuse.raster.table import read_table, write_table
+from rsfuse.strict import Strict, checked
 
 AGAIN = "write the set again: rsfuse tile --dataset pancollection ROOT --out {folder} --overwrite"
 """What to do about a set that is no longer good for anything, for hints."""
@@ -28,11 +27,7 @@ _FIELDS = {
 }
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SharpeningEntry(_Model):
+class SharpeningEntry(Strict):
     """One patch.
 
     Args:
@@ -52,14 +47,18 @@ class SharpeningEntry(_Model):
     width: int
 
 
-class SourceFile(_Model):
+class _Patches(Strict):
+    patches: tuple[SharpeningEntry, ...]
+
+
+class SourceFile(Strict):
     """An HDF5 file: its absolute path, and its size in bytes when the set was written."""
 
     path: str
     bytes: int
 
 
-class SharpeningHeader(_Model):
+class SharpeningHeader(Strict):
     """All there is to know about a set besides its patches.
 
     Args:
@@ -147,19 +146,13 @@ def read_sharpening_manifest(folder: Path) -> tuple[SharpeningHeader, tuple[Shar
             f"{path} is of {header.get('kind', 'another kind')}, not of patches for sharpening",
             hint="name a folder that rsfuse tile --dataset pancollection wrote",
         )
-    try:
-        read = (
-            SharpeningHeader.model_validate(header),
-            TypeAdapter(tuple[SharpeningEntry, ...]).validate_python(records),
-        )
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise TileSetError(f"{path}: {where}: {first['msg']}", hint=AGAIN.format(folder=folder)) from error
-    strange = {entry.file for entry in read[1]} - read[0].files.keys()
+    hint = AGAIN.format(folder=folder)
+    told = checked(SharpeningHeader, header, str(path), kind=TileSetError, hint=hint)
+    patches = checked(_Patches, {"patches": records}, str(path), kind=TileSetError, hint=hint).patches
+    strange = {entry.file for entry in patches} - told.files.keys()
     if strange:
         raise TileSetError(
             f"{path} has patches of {', '.join(sorted(strange))}, and does not say where that lies",
-            hint=AGAIN.format(folder=folder),
+            hint=hint,
         )
-    return read
+    return told, patches

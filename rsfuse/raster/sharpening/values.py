@@ -8,21 +8,19 @@ from typing import Any
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from rsfuse.errors import TileSetError
 from rsfuse.raster.datasets.pancollection import PanCollection, PatchFile, Sensor, reading_patches
 from rsfuse.raster.statistics import BandStatistics
+from rsfuse.strict import Strict
 
 _SAMPLE = 4_000_000  # values a band, from which statistics are taken
 _BLOCK_BYTES = 2**25  # read at once
 _OVERSHOOT = 0.125  # of the maximum: bicubic reduction swings over beside bright roofs, by less than this
 
 
-class SharpeningStatistics(BaseModel):
+class SharpeningStatistics(Strict):
     """Digital numbers of the training patches: of each band of ms, and of pan."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     ms: tuple[BandStatistics, ...]
     pan: BandStatistics

@@ -16,18 +16,15 @@ from typing import Any
 from benchmarks.comparison import NETWORKS
 from benchmarks.judging import judge
 from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, table
+from benchmarks.simulated_tiles import cut
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
-from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
-from rsfuse.raster.tiling.own_scenes import own_dataset
-from rsfuse.raster.tiling.scene_splits import SplitRule
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.predict import PredictSettings, predict
-from rsfuse.tasks.tile import TileSettings, tile
 from rsfuse.tasks.train import train
 
 TRAIN, VALIDATION, TEST = (1, 2, 3, 4), 5, (101, 102)
@@ -41,24 +38,13 @@ INPUTS = [
 """Laid over the recipes NETWORK_porto-alegre."""
 
 
-def cut(seed: int, folder: Path) -> Path:
-    """Tiles of one simulated scene, half of it under cloud for every other seed."""
-    target = folder / f"tiles-{seed}"
-    if not (target / "tiles.json").is_file():
-        scene = SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=0.5 * (seed % 2))
-        paths = write_scene(scene, folder / f"scene-{seed}", overwrite=True)
-        dataset = own_dataset([paths.optical], [paths.sar], [paths.truth], LEGENDS["whu-opt-sar"])
-        rule = SplitRule(by="none", everything="val" if seed == VALIDATION else "train")
-        tile(dataset, target, TileSettings(size=256, rule=rule, overwrite=True))
-    return target
-
-
 def run(name: str, folder: Path, settings: list[str]) -> dict[str, Any]:
     """Train one run and judge it on the test scenes."""
     network, seed = name.split("_")
     recipe, own = NETWORKS[network]
     if not (folder / name / MANIFEST).is_file():
-        tiles = [cut(each, folder) for each in (*TRAIN, VALIDATION)]
+        tiles = [cut(_scene(each, 0.5 * (each % 2)), folder, "train", 256) for each in TRAIN]
+        tiles.append(cut(_scene(VALIDATION, 0.5), folder, "val", 256))
         chosen = load_recipe(recipe, [*INPUTS, *own, *settings, f"training.seed={seed}"])
         train(chosen, tiles, folder / name, FitMeans(), overwrite=True)
     predictor = Predictor(Bundle.open(folder / name))
@@ -68,10 +54,14 @@ def run(name: str, folder: Path, settings: list[str]) -> dict[str, Any]:
     }
 
 
+def _scene(seed: int, cloud: float) -> SimulatedScene:
+    return SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=cloud)
+
+
 def _judge(predictor: Predictor, seed: int, cloud: float, folder: Path) -> dict[str, Any]:
     where = folder / f"test-{seed}-{cloud:g}"
     if not (where / "truth.tif").is_file():
-        write_scene(SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=cloud), where, overwrite=True)
+        write_scene(_scene(seed, cloud), where, overwrite=True)
     target = predictor.bundle.folder / f"{where.name}.tif"
     with Scene(where / "optical.tif", where / "sar.tif") as scene:
         predict(scene, predictor, target, PredictSettings(overwrite=True))

@@ -19,7 +19,7 @@ from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, t
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.predict import PredictSettings, predict

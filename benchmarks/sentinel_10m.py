@@ -20,7 +20,7 @@ from benchmarks.runs import keep_scores
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.tasks.train import train
 

@@ -20,7 +20,7 @@ from benchmarks.simulated_tiles import cut
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene

@@ -34,7 +34,7 @@ def demo(
     import json
 
     from rsfuse.learn.bundle import Bundle
-    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.raster.scene import Scene
     from rsfuse.simulate import SimulatedScene, write_scene
     from rsfuse.tasks.evaluate import evaluate_map

@@ -60,7 +60,7 @@ def _map(map_path: Path, labels: Path, legend: str) -> EvalReport:
 
 def _bundle(bundle: str, tiles: Path, split: str, device: str) -> EvalReport:
     from rsfuse.learn.bundle import Bundle
-    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.tasks.evaluate import evaluate_bundle
 
     predictor = Predictor(Bundle.open(bundle), device=device)

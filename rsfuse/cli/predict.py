@@ -10,7 +10,7 @@ import typer
 from rsfuse.cli import options, show
 
 if TYPE_CHECKING:
-    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.tasks.predict import PredictReport
 
 
@@ -36,7 +36,7 @@ def predict(
 ) -> None:
     """Map a scene: optical and SAR in, a land cover GeoTIFF out; scenes far larger than memory too."""
     from rsfuse.learn.bundle import Bundle
-    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.raster.scene import Bands, Scene
     from rsfuse.tasks.predict import PredictSettings
     from rsfuse.tasks.predict import predict as map_scene

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rasterio.windows import Window
 
@@ -26,19 +26,21 @@ class Patch:
 
 @dataclass(frozen=True)
 class Plan:
-    """The covering of a raster by patches: integers only, made before anything is read.
+    """The covering of a raster, or of a part of it, by patches: integers only, made before anything is read.
 
     Args:
         shape: (height, width) of the raster.
         size: (height, width) of every patch.
         tops: first row of each row of patches, ascending.
         lefts: first column of each column of patches, ascending.
+        part: (first row, past the last, first column, past the last) of what is wanted; None for all.
     """
 
     shape: tuple[int, int]
     size: tuple[int, int]
     tops: tuple[int, ...]
     lefts: tuple[int, ...]
+    part: tuple[int, int, int, int] | None = None
 
     @classmethod
     def sliding(cls, height: int, width: int, *, size: int, halo: int = 0) -> Plan:
@@ -64,13 +66,34 @@ class Plan:
         padded = math.ceil(height / multiple) * multiple, math.ceil(width / multiple) * multiple
         return cls((height, width), padded, (0,), (0,))
 
+    def within(self, window: Window) -> Plan:
+        """The patches of this plan that a window inside the raster needs: it comes out as it does of the whole."""
+        top, left = int(window.row_off), int(window.col_off)
+        bottom, right = top + int(window.height), left + int(window.width)
+        return replace(
+            self,
+            tops=tuple(start for start in self.tops if start < bottom and start + self.size[0] > top),
+            lefts=tuple(start for start in self.lefts if start < right and start + self.size[1] > left),
+            part=(top, bottom, left, right),
+        )
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """First row that is wanted, and past the last."""
+        return self.part[:2] if self.part else (0, self.shape[0])
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        """First column that is wanted, and past the last."""
+        return self.part[2:] if self.part else (0, self.shape[1])
+
     def __len__(self) -> int:
         return len(self.tops) * len(self.lefts)
 
     def __iter__(self) -> Iterator[Patch]:
         """Patches from left to right, row of patches by row of patches."""
-        rows = _keeps(self.tops, self.size[0], self.shape[0])
-        columns = _keeps(self.lefts, self.size[1], self.shape[1])
+        rows = keeps(self.tops, self.size[0], self.rows)
+        columns = keeps(self.lefts, self.size[1], self.columns)
         for top, (first_row, last_row) in zip(self.tops, rows, strict=True):
             for left, (first_column, last_column) in zip(self.lefts, columns, strict=True):
                 yield Patch(
@@ -85,8 +108,9 @@ def _starts(length: int, size: int, step: int) -> tuple[int, ...]:
     return (*range(0, last, step), last)
 
 
-def _keeps(starts: tuple[int, ...], size: int, length: int) -> list[tuple[int, int]]:
+def keeps(starts: tuple[int, ...], size: int, wanted: tuple[int, int]) -> list[tuple[int, int]]:
     """Where each patch along one axis answers, (first, past the last): neighbours meet in mid-overlap."""
     ends = [start + size for start in starts]
     borders = [(begin + end) // 2 for begin, end in zip(starts[1:], ends, strict=False)]
-    return list(zip([0, *borders], [*borders, length], strict=True))
+    borders = [min(max(border, wanted[0]), wanted[1]) for border in borders]
+    return list(zip([wanted[0], *borders], [*borders, wanted[1]], strict=True))

@@ -73,6 +73,7 @@ class Scene(Closing):
         self, optical: Path, sar: Path | None = None, *, bands: Bands = Bands(), by_size: bool = False
     ) -> None:
         self.optical_path, self.sar_path = optical, sar
+        self._asked = bands, by_size
         with ExitStack() as opened:
             self._optical = opened.enter_context(AlignedRaster(optical, bands=bands.optical))
             self.grid: Grid = self._optical.grid
@@ -82,6 +83,11 @@ class Scene(Closing):
             self._opened = opened.pop_all()
         self.gsd_m: float = gsd_m(self.grid)
         """Metres on the ground from one pixel to the next at the centre; NaN where there is no CRS."""
+
+    def again(self) -> Scene:
+        """The same rasters opened once more, for another thread."""
+        bands, by_size = self._asked
+        return Scene(self.optical_path, self.sar_path, bands=bands, by_size=by_size)
 
     @property
     def optical_bands(self) -> tuple[str, ...]:

@@ -12,8 +12,10 @@ from rasterio.windows import Window
 
 from rsfuse.errors import TileSetError
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.conveyor import Conveyor, Tally, decide
-from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.inference.conveyor import Conveyor, Tally
+from rsfuse.learn.inference.decide import decide
+from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA, Legend
 from rsfuse.metrics import Confusion, mean_kappa
@@ -141,8 +143,9 @@ def _tile_confusions(predictor: Predictor, tiles: TileSet, split: str, progress:
         height, width = labelled.labels.shape
         # patches as in prediction: spectra, and so scores, depend on the size of what the network sees
         plan = Plan.sliding(height, width, size=min(patch.size, height, width), halo=patch.halo)
-        conveyor = Conveyor(predictor, scaler, plan)
-        mapped = np.concatenate([decide(strip, legend) for strip in conveyor.strips(labelled.sample.crop, Tally())])
+        with ScaledRows([labelled.sample.crop], [scaler], plan) as rows:
+            strips = Conveyor([predictor], plan).strips(rows, Tally())
+            mapped = np.concatenate([decide(strip, legend) for strip in strips])
         truth = np.where(labelled.sample.valid, legend.to_index(labelled.labels), np.uint8(NODATA))
         yield Confusion.of(truth, legend.to_index(mapped), len(legend))
         progress(done, len(chosen))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.errors import BundleError
+from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
-from rsfuse.geometry.stitch import Blend
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.conveyor import Conveyor, Tally, decide
-from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.inference.conveyor import Conveyor, Tally
+from rsfuse.learn.inference.decide import decide
+from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import Legend
 from rsfuse.raster.map_writer import MapWriter
@@ -36,12 +39,14 @@ class PredictSettings:
 
     Args:
         batch_size: patches that go through the network together.
-        blend: "hann" blends where patches overlap, "crop" cuts.
+        blend: "hann" and "gaussian" blend where patches overlap, "crop" cuts.
+        readers: threads that read the scene.
         overwrite: replace a map that is there already.
     """
 
     batch_size: int = 4
     blend: Blend = "hann"
+    readers: int = 2
     overwrite: bool = False
 
 
@@ -84,16 +89,18 @@ def predict(
     counts, tally = np.zeros(256, np.int64), Tally()
     with MapWriter(output, scene.grid, legend, overwrite=settings.overwrite, tags=tags) as writer:
         scaler = Scaler(bundle.manifest.inputs, bundle.manifest.statistics or scene.statistics())
-        conveyor = Conveyor(predictor, scaler, plan, settings.batch_size, settings.blend)
-        with ThreadPoolExecutor(1, "writer") as pen:
+        conveyor = Conveyor([predictor], plan, batch_size=settings.batch_size, blend=settings.blend)
+        with ExitStack() as opened:
+            scenes = [opened.enter_context(scene.again()) for _ in range(settings.readers)]
+            rows = opened.enter_context(ScaledRows([each.read for each in scenes], [scaler], plan, scene.block))
+            pen = opened.enter_context(ThreadPoolExecutor(1, "writer"))
             written: Future[None] | None = None
-            for strip in conveyor.strips(scene.read, tally, progress):
-                top, codes = strip.top, decide(strip, legend)
-                del strip  # see the conveyor: two strips at once would be a fifth of all memory
-                counts += np.bincount(codes.ravel(), minlength=256)
+            for strip in conveyor.strips(rows, tally, progress):
+                codes = decide(strip, legend)
                 if written is not None:
                     written.result()  # one strip behind at most: memory stays, and errors come out
-                written = pen.submit(writer.write, top, codes)
+                written = pen.submit(writer.write, strip.top, codes)
+                counts += np.bincount(codes.ravel(), minlength=256)
             if written is not None:
                 written.result()
     return PredictReport(

@@ -162,7 +162,7 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(rsfuse, raster, small_d
 
 
 def test_an_interrupted_prediction_exits_with_130_leaving_nothing(rsfuse, raster, tmp_path, monkeypatch, nothing_new):
-    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.inference.predictor import Predictor
 
     def interrupt(*_):
         raise KeyboardInterrupt

@@ -8,7 +8,7 @@ from huggingface_hub import constants
 from rsfuse.errors import BundleError, RecipeError
 from rsfuse.learn.bundle import Bundle, build_network, save_bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS, bundle_names
-from rsfuse.learn.predictor import Predictor, choose_device
+from rsfuse.learn.inference.predictor import Predictor, choose_device
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.legends import LEGENDS
 

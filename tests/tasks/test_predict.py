@@ -8,7 +8,7 @@ import rasterio
 from rasterio.windows import Window
 
 from rsfuse.errors import BundleError, OutputError, SceneError
-from rsfuse.learn.predictor import Predictor
+from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.predict import PredictSettings, predict

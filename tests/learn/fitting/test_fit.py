@@ -141,7 +141,7 @@ def test_a_penalty_without_a_weight_is_refused(recipe, tiles, tmp_path):
 
 @pytest.mark.parametrize("sensors", ["optical", "sar"])
 def test_a_network_for_one_sensor_is_blind_to_the_other(recipe, tiles, tmp_path, sensors):
-    from rsfuse.learn.predictor import Predictor
+    from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.learn.scaling import Scaler
 
     alone = recipe.model_copy(update={"inputs": recipe.inputs.model_copy(update={"sensors": sensors})})

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import Bundle
@@ -39,17 +40,25 @@ class Predictor:
     def probabilities(self, samples: Sequence[Sample], scaler: Scaler) -> NDArray[np.float32]:
         """(B, K, h, w) class probabilities of B samples of one size."""
         scaled = [scaler(sample) for sample in samples]
-        optical = torch.from_numpy(np.stack([each[0] for each in scaled])).to(self.device)
-        sar = torch.from_numpy(np.stack([each[1] for each in scaled])).to(self.device)
+        optical, sar = (torch.from_numpy(np.stack(each)).to(self.device) for each in zip(*scaled, strict=True))
+        probabilities: NDArray[np.float32] = self.score(optical, sar).cpu().numpy()
+        return probabilities
+
+    def score(self, optical: Tensor, sar: Tensor) -> Tensor:
+        """Class probabilities (B, K, h, w) of scaled pixels (B, C, h, w) and (B, S, h, w), on the device, float32."""
         with torch.inference_mode(), self._autocast():
-            scores = self._network(
+            scores: Tensor = self._network(
                 optical.contiguous(memory_format=torch.channels_last), sar.contiguous(memory_format=torch.channels_last)
             )
-        probabilities: NDArray[np.float32] = scores.float().softmax(1).cpu().numpy()
-        return probabilities
+            return scores.float().softmax(1)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32)
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch says that memory does not suffice, of the device or of the machine."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,0 +1,156 @@
+"""The conveyor: from the rows of a scene to the finished rows of its map."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from rsfuse.geometry.blend import Blend
+from rsfuse.geometry.plan import Plan
+from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory
+from rsfuse.learn.inference.rows import ScaledRows
+from rsfuse.learn.inference.stitcher import Stitcher
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Finished rows of a map, which hold until the next are asked for.
+
+    Args:
+        top: first row.
+        scores: (K, h, W), one probability per class, on the predictor's device.
+        valid: (h, W), true where the scene has data.
+    """
+
+    top: int
+    scores: Tensor
+    valid: NDArray[np.bool_]
+
+
+@dataclass
+class Tally:
+    """How many patches have passed, and how many of them had no data and were not scored."""
+
+    passed: int = 0
+    skipped: int = 0
+
+
+class Conveyor:
+    """Scores a covering of patches and stitches them.
+
+    Args:
+        predictors: the networks, whose probabilities are averaged; each sees the scene as its own scaler does.
+        plan: the patches.
+        batch_size: patches that go through a network together at most; those of one row of patches. Halved for good,
+            with a warning, when memory does not suffice.
+        blend: how overlaps are joined.
+    """
+
+    def __init__(
+        self, predictors: Sequence[Predictor], plan: Plan, *, batch_size: int = 4, blend: Blend = "hann"
+    ) -> None:
+        self._predictors, self._plan, self._blend = predictors, plan, blend
+        self._batch_size = batch_size
+        self._inputs = [_Inputs(each, plan.size) for each in predictors]
+
+    def strips(
+        self, rows: ScaledRows, tally: Tally, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[Strip]:
+        """Finished rows from top to bottom; their scores are probabilities.
+
+        Args:
+            rows: of the scene, scaled by each predictor's scaler in turn.
+            tally: counted up after every batch.
+            progress: told (done, total) after every batch.
+        """
+        first = self._predictors[0]
+        stitcher = Stitcher(self._plan, len(first.bundle.legend), self._blend, first.device)
+        for row in range(len(self._plan.tops)):
+            rows.go_to(row)
+            for columns, scores in self._score(row, rows, tally):
+                for column, each in zip(columns, scores, strict=True):
+                    stitcher.add(row, column, each)
+                if progress is not None:
+                    progress(tally.passed, len(self._plan))
+            for top, finished in stitcher.finish(row):
+                yield Strip(top, finished, rows.valid(top, top + finished.shape[1], *self._plan.columns))
+
+    def _score(self, row: int, rows: ScaledRows, tally: Tally) -> Iterator[tuple[list[int], Tensor]]:
+        """Batches of a row of patches: which columns, and their probabilities (B, K, h, w)."""
+        top, (height, width) = self._plan.tops[row], self._plan.size
+        seen = [
+            column
+            for column, left in enumerate(self._plan.lefts)
+            if rows.valid(top, top + height, left, left + width).any()
+        ]
+        tally.skipped += len(self._plan.lefts) - len(seen)
+        tally.passed += len(self._plan.lefts) - len(seen)
+        while seen:
+            batches = _shared_out(seen, self._batch_size)
+            try:
+                for columns in batches:
+                    scores = self._mean(row, columns, rows)
+                    tally.passed += len(columns)
+                    yield columns, scores
+                    seen = seen[len(columns) :]
+            except RuntimeError as error:
+                self._halve(error)
+
+    def _mean(self, row: int, columns: list[int], rows: ScaledRows) -> Tensor:
+        """Mean of the predictors' probabilities (B, K, h, w)."""
+        mean, *others = (
+            predictor.score(*inputs.of(rows, number, row, columns))
+            for number, (predictor, inputs) in enumerate(zip(self._predictors, self._inputs, strict=True))
+        )
+        for other in others:
+            mean += other.to(mean.device)
+        return mean / len(self._predictors) if others else mean
+
+    def _halve(self, error: RuntimeError) -> None:
+        if self._batch_size == 1 or not is_out_of_memory(error):
+            raise error
+        self._batch_size //= 2
+        _log.warning("not enough memory for a batch of %d: going on with %d", 2 * self._batch_size, self._batch_size)
+
+
+class _Inputs:
+    """Warm buffers for the batches of one predictor, channels last."""
+
+    def __init__(self, predictor: Predictor, size: tuple[int, int]) -> None:
+        self._predictor, self._size = predictor, size
+        self._buffers: tuple[Tensor, ...] = ()
+
+    def of(self, rows: ScaledRows, scaler: int, row: int, columns: list[int]) -> tuple[Tensor, Tensor]:
+        """Optical (B, C, h, w) and SAR (B, S, h, w) on the predictor's device."""
+        optical, sar = self._make(len(columns))
+        for patch, column in enumerate(columns):
+            rows.copy_patch(scaler, row, column, optical[patch], sar[patch])
+        device = self._predictor.device
+        return optical.to(device, non_blocking=True), sar.to(device, non_blocking=True)
+
+    def _make(self, count: int) -> tuple[Tensor, Tensor]:
+        inputs = self._predictor.bundle.manifest.inputs
+        bands = len(inputs.optical), len(inputs.sar)
+        if self._predictor.device.type == "cuda":  # pinned: copied while others are scored, and given back after that
+            optical, sar = (torch.empty((count, *self._size, each), pin_memory=True) for each in bands)
+            return optical.permute(0, 3, 1, 2), sar.permute(0, 3, 1, 2)
+        if not self._buffers or len(self._buffers[0]) < count:
+            self._buffers = tuple(torch.empty((count, *self._size, each)) for each in bands)
+        optical, sar = (each[:count].permute(0, 3, 1, 2) for each in self._buffers)
+        return optical, sar
+
+
+def _shared_out(columns: list[int], most: int) -> list[list[int]]:
+    """As few batches as can be, of sizes as alike as can be: a last one of one patch would waste the device."""
+    count = -(-len(columns) // most)
+    ends = [round(at * len(columns) / max(count, 1)) for at in range(count + 1)]
+    return [columns[first:past] for first, past in pairwise(ends)]

@@ -1,11 +1,8 @@
-"""A class map, written strip by strip into a hidden file and sealed at the end: a half-written map has no name."""
+"""A map, written strip by strip into hidden parts and sealed at the end: a half-written map has no name."""
 
 from __future__ import annotations
 
-import glob
-import os
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,125 +14,142 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-import rsfuse
+from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
-from rsfuse.legend import NODATA, Legend
 from rsfuse.raster.disk import check_free, check_space, writing
-from rsfuse.raster.opening import GDAL_ERRORS, quiet
-from rsfuse.raster.painted import category_names, paint
-
-BLOCK = 512
-"""Side in pixels of the blocks of a map."""
+from rsfuse.raster.map_layer import BLOCK, Layer
+from rsfuse.raster.map_parts import MapParts, checksum
+from rsfuse.raster.opening import quiet
+from rsfuse.raster.painted import category_names
 
 
 class MapWriter:
-    """A map on its way to the disk: strips from the top down, then sealed as a cloud optimised GeoTIFF.
+    """The layers of a map on their way to the disk: strips from the top down, then sealed as cloud optimised GeoTIFFs.
 
-    The map has class codes uint8, nodata 255, a colour table, class names, and overviews in which the most frequent
-    class of four pixels stands for them. Memory is one row of blocks, whatever the height.
+    Class codes get a colour table and class names, and overviews in which the most frequent class of four pixels
+    stands for them. Memory is one row of blocks, whatever the height.
 
     Args:
-        path: of the finished map.
-        grid: where its pixels lie.
-        legend: what the codes mean.
-        overwrite: replace a map that is there.
-        tags: whatever else the file shall say of itself.
+        layers: what is written; the first is the one that the map is known by.
+        grid: where the pixels lie.
+        asked: what the pixels depend on, as plain data: a run that was stopped is gone on with by asking for the same,
+            and `rows` tells from where. None if that is not wanted; then nothing is left of one that was stopped.
+        overwrite: replace files that are there, and parts of a run that asked for something else.
 
     Raises:
-        OutputError: if the path is taken, or its folder is missing.
+        OutputError: if a path is taken, its folder is missing, or an earlier run asked for something else.
     """
 
     def __init__(
         self,
-        path: Path,
+        layers: Sequence[Layer],
         grid: Grid,
-        legend: Legend,
         *,
+        asked: Mapping[str, Any] | None = None,
         overwrite: bool = False,
-        tags: Mapping[str, str] | None = None,
     ) -> None:
-        check_free(path, overwrite=overwrite)
-        self._path, self._grid, self._legend = path, grid, legend
-        # beside the map: on the same disk, so that the last step is a change of name
-        self._stem = f".{path.name}.{os.getpid()}."
-        self._raw = path.with_name(f"{self._stem}part.tif")
-        self._cog = path.with_name(f"{self._stem}cog.part.tif")
-        self._rows = 0
-        self._block = np.full((min(BLOCK, grid.height), grid.width), NODATA, np.uint8)
-        self._checksum = 0
-        with writing(path), quiet():
-            self._file = rasterio.open(self._raw, "w", **_profile(grid))
-        paint(self._file, legend)
-        self._file.update_tags(**(tags or {}), TIFFTAG_SOFTWARE=f"rsfuse {rsfuse.__version__}")
+        self._layers, self._grid, self._sealed = layers, grid, False
+        self._check_free(overwrite=True)
+        self._parts = MapParts(layers, grid, asked, overwrite=overwrite)
+        if self._parts.rows < grid.height:  # or some layers have their names: a run was stopped while it sealed
+            try:
+                self._check_free(overwrite=overwrite)
+            except OutputError:
+                self.close()
+                raise
+        self.rows = self._parts.rows
+        """How many rows are there, from the top; those of an earlier run at first."""
+        height = min(BLOCK, grid.height)
+        self._block = [np.zeros((len(each.bands), height, grid.width), each.dtype) for each in layers]
 
-    def write(self, top: int, codes: NDArray[np.uint8]) -> None:
+    def _check_free(self, *, overwrite: bool) -> None:
+        for layer in self._layers:
+            check_free(layer.path, overwrite=overwrite)
+
+    def write(self, top: int, *rows: NDArray[Any]) -> None:
         """Take the next rows.
 
         Args:
             top: first row; strips come in order and leave no gap.
-            codes: (h, W), any h.
+            rows: of each layer, (bands, h, W) or for one band (h, W), any h.
 
         Raises:
             OutputError: if the disk is full.
         """
-        if top != self._rows or codes.shape[1:] != (self._grid.width,) or codes.dtype != np.uint8:
-            raise ValueError(f"a strip {codes.dtype} {codes.shape} at row {top}, after {self._rows} rows")
-        if top + len(codes) > self._grid.height:
-            raise ValueError(f"{top + len(codes)} rows for a map of {self._grid.height}")
-        self._checksum = zlib.crc32(codes.tobytes(), self._checksum)
-        while len(codes):
-            filled = self._rows % BLOCK
-            taken = codes[: BLOCK - filled]
-            self._block[filled : filled + len(taken)] = taken
-            self._rows += len(taken)
-            codes = codes[len(taken) :]
-            if self._rows % BLOCK == 0 or self._rows == self._grid.height:
-                self._flush()
+        strips = [each if each.ndim == 3 else each[None] for each in rows]
+        self._check(top, strips)
+        for first in range(0, strips[0].shape[1], BLOCK):
+            self._take([each[:, first : first + BLOCK] for each in strips])
 
-    def _flush(self) -> None:
-        """Write the row of blocks that is complete: each compressed block goes to the disk once."""
-        count = (self._rows - 1) % BLOCK + 1
-        rows = self._block[:count]
-        check_space(self._path, rows.nbytes)
-        with writing(self._path):
-            self._file.write(rows, 1, window=Window(0, self._rows - count, self._grid.width, count))
+    def _check(self, top: int, strips: Sequence[NDArray[Any]]) -> None:
+        height = strips[0].shape[1] if strips else 0
+        for layer, strip in zip(self._layers, strips, strict=True):
+            shape = (len(layer.bands), height, self._grid.width)
+            if top != self.rows or strip.shape != shape or strip.dtype != layer.dtype:
+                raise ValueError(f"a strip {strip.dtype} {strip.shape} at row {top}, after {self.rows} rows")
+        if top + height > self._grid.height:
+            raise ValueError(f"{top + height} rows for a map of {self._grid.height}")
+
+    def _take(self, strips: Sequence[NDArray[Any]]) -> None:
+        """At most a row of blocks: what completes one goes to the disk, the rest waits."""
+        height, filled = strips[0].shape[1], self.rows % BLOCK
+        taken = min(height, BLOCK - filled)
+        for block, strip in zip(self._block, strips, strict=True):
+            block[:, filled : filled + taken] = strip[:, :taken]
+        self.rows += taken
+        if self.rows % BLOCK == 0 or self.rows == self._grid.height:
+            count = (self.rows - 1) % BLOCK + 1
+            self._parts.add([block[:, :count] for block in self._block])
+        if taken < height:
+            self._take([strip[:, taken:] for strip in strips])
 
     def seal(self) -> None:
-        """Finish the map and give it its name.
+        """Finish all layers and give them their names, the first at last.
 
         Raises:
             OutputError: if the disk is full.
         """
-        if self._rows != self._grid.height:
-            raise ValueError(f"{self._rows} rows of {self._grid.height} are there")
-        with writing(self._path):
-            self._file.close()
+        if self.rows != self._grid.height:
+            raise ValueError(f"{self.rows} rows of {self._grid.height} are there")
+        finished = [self._join(at, layer) for at, layer in enumerate(self._layers)]
+        for layer, path in reversed(list(zip(self._layers, finished, strict=True))):
+            with writing(layer.path):
+                if layer.legend is not None:
+                    names = path.with_suffix(".aux.xml")
+                    names.write_text(category_names(layer.legend), encoding="utf-8")
+                    names.replace(layer.path.with_name(f"{layer.path.name}.aux.xml"))
+                path.replace(layer.path)
+        self._sealed = True
+
+    def _join(self, at: int, layer: Layer) -> Path:
+        source, target = self._parts.joined(at), self._parts.folder / f"{at}.cog.tif"
+        with writing(layer.path):
             # a third for overviews, and another while they are in a file of their own
-            check_space(self._path, self._raw.stat().st_size * 5 // 3)
+            check_space(layer.path, self._parts.size(at) * 5 // 3)
+            # differences between class codes compress worse than the codes
+            predictor = "NO" if layer.dtype == "uint8" else "YES"
             with quiet():
-                rasterio.shutil.copy(self._raw, self._cog, **_COG)
-            self._verify()
-            names = self._cog.with_name(f"{self._cog.name}.aux.xml")
-            names.write_text(category_names(self._legend), encoding="utf-8")
-            names.replace(self._path.with_name(f"{self._path.name}.aux.xml"))
-            self._cog.replace(self._path)
-        self._remove_parts()
+                rasterio.shutil.copy(source, target, **_COG, predictor=predictor, overview_resampling=layer.overviews)
+            self._verify(at, target)
+        return target
 
-    def _verify(self) -> None:
+    def _verify(self, at: int, path: Path) -> None:
         """Read everything back: when GDAL closes a file on a full disk, nobody may hear of it."""
-        checksums = [_checksum(self._cog, **level) for level in ({}, *_levels(self._cog))]
-        if checksums[0] != self._checksum:
-            raise OSError("what can be read is not what was written")
+        with quiet(), rasterio.open(path) as file:
+            for number, checksums in enumerate(self._parts.checksums):
+                rows = Window(0, number * BLOCK, file.width, min(BLOCK, file.height - number * BLOCK))
+                if checksum(file.read(window=rows)) != checksums[at]:
+                    raise OSError("what can be read is not what was written")
+            levels = len(file.overviews(1))
+        for level in range(levels):
+            with quiet(), rasterio.open(path, OVERVIEW_LEVEL=level) as overview:
+                for top in range(0, overview.height, BLOCK):
+                    overview.read(window=Window(0, top, overview.width, min(BLOCK, overview.height - top)))
 
-    def abort(self) -> None:
-        """Leave nothing of this map; what was there before stays."""
-        with suppress(*GDAL_ERRORS):
-            self._file.close()
-        self._remove_parts()
-
-    def _remove_parts(self) -> None:
-        for part in self._path.parent.glob(f"{glob.escape(self._stem)}*"):  # GDAL puts its own files beside ours
-            part.unlink(missing_ok=True)
+    def close(self) -> None:
+        """Let go of the parts: they stay if somebody may go on with them, and the map is not sealed."""
+        with suppress(OSError):
+            self._parts.close(keep=not self._sealed)
 
     def __enter__(self) -> Self:
         return self
@@ -145,53 +159,14 @@ class MapWriter:
             if kind is None:
                 self.seal()
         finally:
-            self.abort()
+            self.close()
 
 
-def _levels(path: Path) -> list[dict[str, int]]:
-    """Options that open each overview of a file."""
-    with quiet(), rasterio.open(path) as file:
-        return [{"OVERVIEW_LEVEL": level} for level in range(len(file.overviews(1)))]
-
-
-def _checksum(path: Path, **options: int) -> int:
-    """Checksum of all pixels, row of blocks by row of blocks."""
-    with quiet(), rasterio.open(path, **options) as file:
-        checksum = 0
-        for top in range(0, file.height, BLOCK):
-            rows = Window(0, top, file.width, min(BLOCK, file.height - top))
-            checksum = zlib.crc32(file.read(1, window=rows), checksum)
-        return checksum
-
-
-def _profile(grid: Grid) -> dict[str, Any]:
-    return {
-        "driver": "GTiff",
-        "dtype": "uint8",
-        "count": 1,
-        "height": grid.height,
-        "width": grid.width,
-        "crs": grid.crs,
-        "transform": grid.transform,
-        "nodata": NODATA,
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "compress": "DEFLATE",
-        "zlevel": 1,  # it lives for minutes
-        "bigtiff": "IF_SAFER",
-        "num_threads": "ALL_CPUS",
-    }
-
-
-# no predictor: differences between class codes compress worse than the codes
 _COG = {
     "driver": "COG",
     "compress": "DEFLATE",
-    "predictor": "NO",
     "blocksize": BLOCK,
     "overviews": "IGNORE_EXISTING",
-    "overview_resampling": "MODE",
     "bigtiff": "IF_SAFER",
     "num_threads": "ALL_CPUS",
 }

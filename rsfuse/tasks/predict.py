@@ -22,6 +22,7 @@ from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import Legend
+from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.memory import peak_memory_mb
@@ -87,7 +88,8 @@ def predict(
     plan = Plan.sliding(*scene.grid.shape, size=patch.size, halo=patch.halo)
     tags = {"bundle": bundle.name, "network": str(bundle.manifest.network["name"])}
     counts, tally = np.zeros(256, np.int64), Tally()
-    with MapWriter(output, scene.grid, legend, overwrite=settings.overwrite, tags=tags) as writer:
+    layers = [Layer(output, legend=legend, tags=tags)]
+    with MapWriter(layers, scene.grid, overwrite=settings.overwrite) as writer:
         scaler = Scaler(bundle.manifest.inputs, bundle.manifest.statistics or scene.statistics())
         conveyor = Conveyor([predictor], plan, batch_size=settings.batch_size, blend=settings.blend)
         with ExitStack() as opened:

@@ -22,6 +22,7 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.legend import NODATA, Legend
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.labels import Labels
+from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 
 PLACE = Affine(10.0, 0.0, 480_000.0, 0.0, -10.0, 6_680_000.0)
@@ -36,8 +37,12 @@ def codes_of(height, width, seed=0):
     return np.random.default_rng(seed).choice([*LEGEND.codes, NODATA], (height, width)).astype(np.uint8)
 
 
+def open_map(path, grid, tags=None, **options):
+    return MapWriter([Layer(path, legend=LEGEND, tags=tags or {})], grid, **options)
+
+
 def write_map(path, codes, heights=(100,), **options):
-    with MapWriter(path, grid_of(*codes.shape), LEGEND, **options) as writer:
+    with open_map(path, grid_of(*codes.shape), **options) as writer:
         top = number = 0
         while top < len(codes):
             strip = codes[top : top + heights[number % len(heights)]]
@@ -124,7 +129,7 @@ def test_overviews_do_not_count_nodata_as_a_class(folder):
 
 
 def test_a_map_without_coordinates_is_written_without_a_warning(folder):
-    with MapWriter(folder / "map.tif", Grid(None, Affine.identity(), (600, 20)), LEGEND) as writer:
+    with open_map(folder / "map.tif", Grid(None, Affine.identity(), (600, 20))) as writer:
         writer.write(0, codes_of(600, 20))
     with Labels(folder / "map.tif") as labels:
         assert labels.grid.crs is None
@@ -134,7 +139,7 @@ def test_a_map_that_exists_is_refused_before_any_work(folder):
     codes = codes_of(8, 8)
     path = write_map(folder / "map.tif", codes)
     with pytest.raises(OutputError, match=r"map\.tif exists") as caught:
-        MapWriter(path, grid_of(8, 8), LEGEND)
+        open_map(path, grid_of(8, 8))
     assert "--overwrite" in caught.value.hint
     other = codes_of(8, 8, seed=1)
     write_map(path, other, overwrite=True)
@@ -144,7 +149,7 @@ def test_a_map_that_exists_is_refused_before_any_work(folder):
 
 def test_a_folder_that_is_missing_is_told_with_what_to_do(tmp_path):
     with pytest.raises(OutputError, match="there is no folder") as caught:
-        MapWriter(tmp_path / "no" / "map.tif", grid_of(8, 8), LEGEND)
+        open_map(tmp_path / "no" / "map.tif", grid_of(8, 8))
     assert caught.value.hint.endswith(f"mkdir -p {tmp_path / 'no'}")
 
 
@@ -157,7 +162,7 @@ def test_what_is_interrupted_leaves_what_was_there_before(folder, error, before)
     there = {each.name: each.read_bytes() for each in folder.iterdir()}
 
     def write_half():
-        with MapWriter(path, grid_of(1200, 8), LEGEND, overwrite=True) as writer:
+        with open_map(path, grid_of(1200, 8), overwrite=True) as writer:
             writer.write(0, codes_of(700, 8))
             assert path.exists() == before
             raise error
@@ -175,10 +180,11 @@ from affine import Affine
 from pathlib import Path
 from rsfuse.geometry.grid import Grid
 from rsfuse.legends import LEGENDS
+from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 grid = Grid(None, Affine.identity(), (5000, 64))
 try:
-    with MapWriter(Path({str(folder)!r}) / "map.tif", grid, LEGENDS["whu-opt-sar"]) as writer:
+    with MapWriter([Layer(Path({str(folder)!r}) / "map.tif", legend=LEGENDS["whu-opt-sar"])], grid) as writer:
         writer.write(0, np.full((2000, 64), 10, np.uint8))
         print("begun", flush=True)
         time.sleep(60)
@@ -199,11 +205,11 @@ def test_rows_that_are_missing_or_out_of_order_are_a_mistake_of_the_program(fold
     codes = codes_of(10, 8)
     with (
         pytest.raises(ValueError, match="6 rows of 10"),
-        MapWriter(folder / "map.tif", grid_of(10, 8), LEGEND) as writer,
+        open_map(folder / "map.tif", grid_of(10, 8)) as writer,
     ):
         writer.write(0, codes[:6])
     for top, strip in ((1, codes), (0, codes[:, :5]), (0, codes.astype(np.int64)), (0, np.vstack([codes, codes]))):
-        with pytest.raises(ValueError, match="row"), MapWriter(folder / "map.tif", grid_of(10, 8), LEGEND) as writer:
+        with pytest.raises(ValueError, match="row"), open_map(folder / "map.tif", grid_of(10, 8)) as writer:
             writer.write(top, strip)
     assert names_in(folder) == []
 

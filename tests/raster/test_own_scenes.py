@@ -6,6 +6,7 @@ import pytest
 from rsfuse.coding import LabelCoding
 from rsfuse.errors import LegendMismatchError, TileSetError
 from rsfuse.legends import LEGENDS
+from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.tiling.own_scenes import own_dataset
@@ -111,7 +112,7 @@ def test_two_scenes_of_one_stem_never_share_a_file_of_a_folder(put, tmp_path):
 
 def test_what_the_labels_mean_is_in_the_first_of_them_or_must_be_said(put, write_raster, tmp_path):
     raster = write_raster("a.tif", np.ones((1, 8, 8), np.uint8))
-    with Scene(raster) as scene, MapWriter(tmp_path / "painted.tif", scene.grid, LEGEND) as writer:
+    with Scene(raster) as scene, MapWriter([Layer(tmp_path / "painted.tif", legend=LEGEND)], scene.grid) as writer:
         writer.write(0, np.zeros((8, 8), np.uint8))
     assert own_dataset([raster], [], [tmp_path / "painted.tif"]).legend == LEGEND
     with pytest.raises(LegendMismatchError, match=r"a\.tif does not say what its codes mean"):

@@ -16,6 +16,7 @@ from rsfuse.errors import LegendMismatchError, SceneError, TileSetError
 from rsfuse.geometry.split import Shares
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.crop import Crop
+from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import Bands, Scene
 from rsfuse.raster.tiles import TileSet
@@ -285,7 +286,10 @@ def test_tiles_with_too_little_data_are_left_out_and_counted(paths, tmp_path):
 
 
 def test_painted_labels_bring_their_legend_and_others_need_one(paths, tmp_path):
-    with Scene(paths["optical"]) as scene, MapWriter(tmp_path / "painted.tif", scene.grid, LEGEND) as writer:
+    with (
+        Scene(paths["optical"]) as scene,
+        MapWriter([Layer(tmp_path / "painted.tif", legend=LEGEND)], scene.grid) as writer,
+    ):
         writer.write(0, np.full(SHAPE, 3, np.uint8))
     cut({**paths, "labels": tmp_path / "painted.tif"}, tmp_path / "tiles", legend=None)
     tiles = TileSet(tmp_path / "tiles")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import OutputError, TileSetError
+from rsfuse.raster.asked import compare, plain
 from rsfuse.raster.disk import writing
 from rsfuse.raster.manifest import LAYERS, TILES, Manifest, SceneEntry, read_manifest
 
@@ -33,7 +34,7 @@ class TileJournal:
 
     def __init__(self, folder: Path, asked: Mapping[str, Any], *, overwrite: bool) -> None:
         self.folder, self.records = folder, folder / JOURNAL
-        self._asked = json.loads(json.dumps(asked))
+        self._asked = plain(asked)
         self._anew = overwrite
 
     @property
@@ -55,11 +56,12 @@ class TileJournal:
             return None
         if (self.folder / TILES).is_file():
             manifest = read_manifest(self.folder)
-            self._compare(asked_of(manifest))
+            compare(self.folder, asked_of(manifest), self._asked, kind=TileSetError)
             self.end()  # a run may have been stopped right before
             return manifest
         if self.begun:
-            self._compare(json.loads((self.records / _ASKED).read_text(encoding="utf-8")))
+            before = json.loads((self.records / _ASKED).read_text(encoding="utf-8"))
+            compare(self.folder, before, self._asked, kind=TileSetError)
         return None
 
     def begin(self, layers: Sequence[str]) -> None:
@@ -110,23 +112,6 @@ class TileJournal:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
 
-    def _compare(self, before: Mapping[str, Any]) -> None:
-        """Refuse to go on with something else.
-
-        Raises:
-            TileSetError: naming what differs.
-        """
-        differs = [key for key in self._asked if before.get(key) != self._asked[key]]
-        if not differs:
-            return
-        key = differs[0]
-        was, now = _first_difference(before.get(key), self._asked[key])
-        raise TileSetError(
-            f"{self.folder} was begun with other options: {key.replace('_', '-')} was {was}, now it is {now}"
-            + (f" (and {len(differs) - 1} more: {', '.join(differs[1:])})" if len(differs) > 1 else ""),
-            hint="ask for the same to go on, choose another --out, or add --overwrite to begin anew",
-        )
-
 
 def asked_of(manifest: Manifest) -> dict[str, Any]:
     """What was asked for when a finished set was made."""
@@ -141,15 +126,3 @@ def asked_for(legend: Mapping[str, Any], options: Mapping[str, Any], scenes: Seq
         "scenes": [f"{scene.name} ({scene.bytes} bytes)" for scene in scenes],
         "scenes modified": [f"{scene.name} at {scene.modified}" for scene in scenes],
     }
-
-
-def _first_difference(was: Any, now: Any) -> tuple[Any, Any]:
-    if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
-        return _first_difference(*next(pair for pair in zip(was, now, strict=True) if pair[0] != pair[1]))
-    if isinstance(was, list) and isinstance(now, list):
-        return f"{len(was)} of them", f"{len(now)}"
-    if isinstance(was, dict) and isinstance(now, dict):
-        key = next(key for key in {**was, **now} if was.get(key) != now.get(key))
-        first, second = _first_difference(was.get(key), now.get(key))
-        return f"{key}: {first}", f"{key}: {second}"
-    return was, now

@@ -1,0 +1,41 @@
+"""Layer: one of the rasters in which a map is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from rsfuse.legend import NODATA, Legend
+
+BLOCK = 512
+"""Side in pixels of the blocks of a map."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Where a raster is written, and what its numbers are.
+
+    Args:
+        path: of the finished file.
+        bands: names of its bands.
+        dtype: "uint8", or "float16", which a file holds as float32: its last 13 bits are 0 and pack well.
+        legend: what the codes mean, where it holds class codes.
+        nodata: what stands where nothing is known; None if there is no such number.
+        overviews: of four pixels, the most frequent value or their mean.
+        tags: whatever else the file shall say of itself.
+    """
+
+    path: Path
+    bands: tuple[str, ...] = ("",)
+    dtype: Literal["uint8", "float16"] = "uint8"
+    legend: Legend | None = None
+    nodata: float | None = NODATA
+    overviews: Literal["MODE", "AVERAGE"] = "MODE"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stored_dtype(self) -> str:
+        """Type of its numbers in a file. GDAL's own 16 bits leave chance in the bytes beyond the edge."""
+        return "float32" if self.dtype == "float16" else self.dtype

@@ -1,4 +1,7 @@
-"""Polygons of vector files, brought to the pixels of a grid. The one door to pyogrio."""
+"""Polygons of vector files, brought to the pixels of a grid. The one door by which pyogrio reads.
+
+By the other one, polygon_file.py, it writes.
+"""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Toy(Predictor):
             trained_on=(),
             scores={},
         )
-        self.bundle, self.device, self._dtype = Bundle(Path("toy"), manifest), torch.device("cpu"), torch.float32
+        self.bundle, self.device, self.dtype = Bundle(Path("toy"), manifest), torch.device("cpu"), torch.float32
         self._network = network.eval().to(memory_format=torch.channels_last)
 
 

@@ -12,6 +12,9 @@ from rsfuse.legend import NODATA, Legend
 BLOCK = 512
 """Side in pixels of the blocks of a map."""
 
+FULL = 254
+"""What stands for a probability of 1 in a layer of bytes; 255 is no data."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -23,7 +26,7 @@ class Layer:
         dtype: "uint8", or "float16", which a file holds as float32: its last 13 bits are 0 and pack well.
         legend: what the codes mean, where it holds class codes.
         nodata: what stands where nothing is known; None if there is no such number.
-        overviews: of four pixels, the most frequent value or their mean.
+        scale: what 1 stands for; GDAL's programs multiply by it where they are asked to.
         tags: whatever else the file shall say of itself.
     """
 
@@ -32,8 +35,13 @@ class Layer:
     dtype: Literal["uint8", "float16"] = "uint8"
     legend: Legend | None = None
     nodata: float | None = NODATA
-    overviews: Literal["MODE", "AVERAGE"] = "MODE"
+    scale: float = 1.0
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def resampling(self) -> str:
+        """GDAL's word for what stands for four pixels: the most frequent code, or the mean of numbers."""
+        return "AVERAGE" if self.legend is None else "MODE"
 
     @property
     def stored_dtype(self) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 from zlib import crc32
@@ -88,6 +89,14 @@ class MapParts:
             journal.flush()
             os.fsync(journal.fileno())
         self.checksums.append(checksums)
+
+    def blocks(self) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+        """The rows of blocks that are done: the first row, and (bands, h, W) of each layer."""
+        for number in range(len(self.checksums)):
+            with quiet(), ExitStack() as opened:
+                files = [opened.enter_context(rasterio.open(self._part(number, at))) for at in range(len(self._layers))]
+                pixels = [file.read() for file in files]
+            yield number * BLOCK, pixels
 
     def joined(self, at: int) -> Path:
         """A virtual raster of all parts of a layer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +59,8 @@ class MapWriter:
                 raise
         self.rows = self._parts.rows
         """How many rows are there, from the top; those of an earlier run at first."""
+        self.counts = np.zeros(256, np.int64)
+        """Once sealed: how many pixels of each code the first layer has."""
         height = min(BLOCK, grid.height)
         self._block = [np.zeros((len(each.bands), height, grid.width), each.dtype) for each in layers]
 
@@ -103,12 +105,18 @@ class MapWriter:
         if taken < height:
             self._take([strip[:, taken:] for strip in strips])
 
+    def blocks(self) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+        """What is there by now, from the top down: the first row, and (bands, h, W) of each layer."""
+        return self._parts.blocks()
+
     def seal(self) -> None:
-        """Finish all layers and give them their names, the first at last.
+        """Finish all layers and give them their names, the first at last; done at the end of a `with` as well.
 
         Raises:
             OutputError: if the disk is full.
         """
+        if self._sealed:
+            return
         if self.rows != self._grid.height:
             raise ValueError(f"{self.rows} rows of {self._grid.height} are there")
         finished = [self._join(at, layer) for at, layer in enumerate(self._layers)]
@@ -129,7 +137,7 @@ class MapWriter:
             # differences between class codes compress worse than the codes
             predictor = "NO" if layer.dtype == "uint8" else "YES"
             with quiet():
-                rasterio.shutil.copy(source, target, **_COG, predictor=predictor, overview_resampling=layer.overviews)
+                rasterio.shutil.copy(source, target, **_COG, predictor=predictor, overview_resampling=layer.resampling)
             self._verify(at, target)
         return target
 
@@ -138,8 +146,11 @@ class MapWriter:
         with quiet(), rasterio.open(path) as file:
             for number, checksums in enumerate(self._parts.checksums):
                 rows = Window(0, number * BLOCK, file.width, min(BLOCK, file.height - number * BLOCK))
-                if checksum(file.read(window=rows)) != checksums[at]:
+                pixels = file.read(window=rows)
+                if checksum(pixels) != checksums[at]:
                     raise OSError("what can be read is not what was written")
+                if at == 0:
+                    self.counts += np.bincount(pixels.ravel(), minlength=256)
             levels = len(file.overviews(1))
         for level in range(levels):
             with quiet(), rasterio.open(path, OVERVIEW_LEVEL=level) as overview:

@@ -37,6 +37,8 @@ def virtual(layer: Layer, grid: Grid, parts: Sequence[Path]) -> str:
             _tell(band, {LEGEND_TAG: json.dumps(layer.legend.to_dict())})
         if layer.nodata is not None:
             SubElement(band, "NoDataValue").text = repr(layer.nodata)
+        if layer.scale != 1:
+            SubElement(band, "Scale").text = repr(layer.scale)
         if layer.legend is not None:
             SubElement(band, "ColorInterp").text = "Palette"
             _color(band, layer.legend)

@@ -13,8 +13,8 @@ from rasterio.windows import Window
 from rsfuse.errors import TileSetError
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.inference.conveyor import Conveyor, Tally
-from rsfuse.learn.inference.decide import decide
 from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.products import Products
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA, Legend
@@ -136,7 +136,7 @@ def evaluate_bundle(
 
 def _tile_confusions(predictor: Predictor, tiles: TileSet, split: str, progress: Progress) -> Iterator[Confusion]:
     bundle, chosen, legend = predictor.bundle.manifest, tiles.select(split), tiles.legend
-    patch = bundle.patch
+    patch, products = bundle.patch, Products(legend)
     for done, entry in enumerate(chosen, 1):
         scaler = Scaler(bundle.inputs, bundle.statistics or tiles.statistics_of(entry))
         labelled = tiles.read(entry)
@@ -145,7 +145,7 @@ def _tile_confusions(predictor: Predictor, tiles: TileSet, split: str, progress:
         plan = Plan.sliding(height, width, size=min(patch.size, height, width), halo=patch.halo)
         with ScaledRows([labelled.sample.crop], [scaler], plan) as rows:
             strips = Conveyor([predictor], plan).strips(rows, Tally())
-            mapped = np.concatenate([decide(strip, legend) for strip in strips])
+            mapped = np.concatenate([products.of(strip)[0] for strip in strips])
         truth = np.where(labelled.sample.valid, legend.to_index(labelled.labels), np.uint8(NODATA))
         yield Confusion.of(truth, legend.to_index(mapped), len(legend))
         progress(done, len(chosen))

@@ -28,7 +28,7 @@ NAMES = ["map.tif", "map.tif.aux.xml", "scores.tif"]
 def layers_in(folder):
     return [
         Layer(folder / "map.tif", legend=LEGEND, tags={"bundle": "demo"}),
-        Layer(folder / "scores.tif", bands=("water", "land"), dtype="float16", nodata=None, overviews="AVERAGE"),
+        Layer(folder / "scores.tif", bands=("water", "land"), dtype="float16", nodata=None),
     ]
 
 

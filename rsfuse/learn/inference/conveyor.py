@@ -28,7 +28,7 @@ class Strip:
     Args:
         top: first row.
         scores: (K, h, W), one probability per class, on the predictor's device.
-        valid: (h, W), true where the scene has data.
+        valid: (h, W), true where the scene has data, and is wanted.
     """
 
     top: int

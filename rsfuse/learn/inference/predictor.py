@@ -33,7 +33,7 @@ class Predictor:
     def __init__(self, bundle: Bundle, *, device: str = "auto", precision: Precision = "auto") -> None:
         self.bundle = bundle
         self.device = choose_device(device)
-        self._dtype = choose_dtype(precision, self.device)
+        self.dtype = choose_dtype(precision, self.device)
         # channels-last: convolutions on CPU and tensor cores alike want their channels side by side
         self._network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
 
@@ -53,7 +53,7 @@ class Predictor:
             return scores.float().softmax(1)
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32)
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

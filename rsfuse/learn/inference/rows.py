@@ -36,12 +36,19 @@ class ScaledRows(Closing):
         scalers: of the scene; patches are to be had as each of them sees it.
         plan: the patches.
         block: rows and columns of the blocks in which the scene is stored; pieces end where blocks do.
+        wanted: gives (h, w) which pixels of a window are wanted, or None for all; the network sees the others too.
     """
 
     def __init__(
-        self, reads: Sequence[Read], scalers: Sequence[Scaler], plan: Plan, block: tuple[int, int] = (1, 1)
+        self,
+        reads: Sequence[Read],
+        scalers: Sequence[Scaler],
+        plan: Plan,
+        *,
+        block: tuple[int, int] = (1, 1),
+        wanted: Callable[[Window], NDArray[np.bool_] | None] = lambda window: None,
     ) -> None:
-        self._scalers, self._plan = scalers, plan
+        self._scalers, self._plan, self._wanted = scalers, plan, wanted
         self._left = plan.lefts[0]
         self._pieces = deque(_pieces(plan, block))
         tallest = max(bottom - top for top, bottom, _, _ in self._pieces)
@@ -74,7 +81,7 @@ class ScaledRows(Closing):
             self._coming.popleft()[1].result()
 
     def valid(self, first: int, past: int, left: int, right: int) -> NDArray[np.bool_]:
-        """Where rows that are there have data, between two columns of the raster."""
+        """Where rows that are there have data and are wanted, between two columns of the raster."""
         columns = slice(left - self._left, right - self._left)
         return np.concatenate([self._valid[here, columns] for here, _ in self._ring.segments(first, past - first)])
 
@@ -99,9 +106,9 @@ class ScaledRows(Closing):
         self._readers.shutdown(cancel_futures=True)
 
     def _fetch(self, top: int, bottom: int, left: int, right: int) -> None:
-        read = self._free.get()
+        window, read = Window(left, top, right - left, bottom - top), self._free.get()
         try:
-            sample = read(Window(left, top, right - left, bottom - top))
+            sample = read(window)
         finally:
             self._free.put(read)
         columns = slice(left - self._left, right - self._left)
@@ -109,8 +116,10 @@ class ScaledRows(Closing):
             for target, scaled in zip(targets, map(torch.from_numpy, scaler(sample)), strict=True):
                 for here, there in self._ring.segments(top, bottom - top):
                     target[:, here, columns] = scaled[:, there]
+        wanted = self._wanted(window)
+        valid = sample.valid if wanted is None else sample.valid & wanted
         for here, there in self._ring.segments(top, bottom - top):
-            self._valid[here, columns] = sample.valid[there]
+            self._valid[here, columns] = valid[there]
 
 
 def _pieces(plan: Plan, block: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:

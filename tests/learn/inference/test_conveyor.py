@@ -9,7 +9,7 @@ from rasterio.windows import Window
 
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.inference.conveyor import Conveyor, Strip, Tally
-from rsfuse.learn.inference.decide import decide
+from rsfuse.learn.inference.products import Products
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
@@ -65,7 +65,7 @@ class Picture:
 def run(picture, plan, *, predictors=None, scalers=None, readers=1, block=(1, 1), **options):
     """Scores and validity of what is wanted, the tally, and the first predictor."""
     predictors, tally = predictors or [Brightness()], Tally()
-    with ScaledRows([picture.read] * readers, scalers or [Plain()] * len(predictors), plan, block) as rows:
+    with ScaledRows([picture.read] * readers, scalers or [Plain()] * len(predictors), plan, block=block) as rows:
         strips = [
             (strip.top, strip.scores.numpy().copy(), strip.valid)
             for strip in Conveyor(predictors, plan, **options).strips(rows, tally)
@@ -121,7 +121,7 @@ def test_a_scene_smaller_than_a_patch_is_read_whole_with_what_it_mirrors():
         return Sample(np.ones((1, 64, 64), np.float32), np.zeros((0, 64, 64), np.float32), np.ones((64, 64), bool))
 
     plan = Plan.sliding(20, 30, size=64)
-    with ScaledRows([read], [Plain()], plan, (8, 8)) as rows:
+    with ScaledRows([read], [Plain()], plan, block=(8, 8)) as rows:
         (strip,) = Conveyor([Brightness()], plan).strips(rows, Tally())
     assert seen == [Window(0, 0, 64, 64)]
     assert strip.scores.shape == (5, 20, 30)
@@ -205,7 +205,7 @@ def test_the_best_score_decides_the_first_of_equals_and_nodata_where_nothing_is_
     scores = np.random.default_rng(1).random((5, 40, 50), np.float32)
     scores[:, 0, 0] = 0.2
     valid = np.random.default_rng(2).random((40, 50)) > 0.3
-    codes = decide(Strip(0, torch.from_numpy(scores), valid), LEGEND)
+    (codes,) = Products(LEGEND).of(Strip(0, torch.from_numpy(scores), valid))
     assert (codes[valid] == scores.argmax(0)[valid]).all()
     assert (codes[~valid] == NODATA).all()
 
@@ -213,4 +213,5 @@ def test_the_best_score_decides_the_first_of_equals_and_nodata_where_nothing_is_
 def test_codes_are_the_legends():
     legend = LEGENDS["whu-opt-sar"]
     scores = torch.eye(7).reshape(7, 7, 1)
-    assert decide(Strip(0, scores, np.ones((7, 1), bool)), legend).ravel().tolist() == list(legend.codes)
+    (codes,) = Products(legend).of(Strip(0, scores, np.ones((7, 1), bool)))
+    assert codes.ravel().tolist() == list(legend.codes)

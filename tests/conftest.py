@@ -104,6 +104,7 @@ def save_untrained(small_network: tuple[str, ...]) -> Callable[..., tuple[Bundle
             network=recipe.network,
             inputs=recipe.inputs,
             statistics=None,
+            without=("optical", "sar"),
             legend=legend.to_dict(),
             patch=PatchSize(size=64, halo=8),
             gsd_m=10.0,

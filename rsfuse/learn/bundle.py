@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundle_files import (
@@ -47,6 +47,8 @@ class BundleManifest(Strict):
     inputs: Inputs
     statistics: SceneStatistics | None
     """Of the training tiles, where the scaling is fixed; None where each scene is scaled by its own."""
+    without: tuple[Literal["optical", "sar"], ...] = ()
+    """Sensors that a scene, or a part of it, may lack: in training each of them was left out now and then."""
     legend: dict[str, Any]
     patch: PatchSize
     gsd_m: float

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling, PercentileScaling
-from rsfuse.raster.scene import Sample
+from rsfuse.raster.scene import OPTICAL, SAR, Sample
 from rsfuse.raster.statistics import BandStatistics, SceneStatistics
 
 Floats = NDArray[np.float32]
@@ -41,20 +41,20 @@ class Scaler:
         return self._scale_optical(sample, moved), self._scale_sar(sample, moved)
 
     def _scale_optical(self, sample: Sample, moved: float) -> Floats:
-        if self.inputs.sensors == "sar":
-            return np.zeros_like(sample.optical)
-        scaling, bands = self.inputs.scaling, self.statistics.optical
+        if len(sample.optical) == 0 or self.inputs.sensors == "sar":
+            return np.zeros((len(self.inputs.optical), *sample.valid.shape), np.float32)
+        scaling, bands, known = self.inputs.scaling, self.statistics.optical, sample.has(OPTICAL)
         if isinstance(scaling, MomentScaling):
-            return by_moments(sample.optical, scaling.optical or moments_of(bands)) * sample.valid
-        return bend(by_percentiles(sample.optical, bands, scaling, moved) * sample.valid, scaling.optical_curve)
+            return by_moments(sample.optical, scaling.optical or moments_of(bands)) * known
+        return bend(by_percentiles(sample.optical, bands, scaling, moved) * known, scaling.optical_curve)
 
     def _scale_sar(self, sample: Sample, moved: float) -> Floats:
         if len(sample.sar) == 0 or self.inputs.sensors == "optical":
             return np.zeros((len(self.inputs.sar), *sample.valid.shape), np.float32)
-        scaling, bands = self.inputs.scaling, self.statistics.sar
+        scaling, bands, known = self.inputs.scaling, self.statistics.sar, sample.has(SAR)
         if isinstance(scaling, MomentScaling):
-            return by_moments(sample.sar, scaling.sar or moments_of(bands)) * sample.valid
-        return by_percentiles(sample.sar, bands, scaling, moved) * sample.valid
+            return by_moments(sample.sar, scaling.sar or moments_of(bands)) * known
+        return by_percentiles(sample.sar, bands, scaling, moved) * known
 
 
 def by_percentiles(

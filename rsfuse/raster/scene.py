@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,21 @@ class Bands:
     sar: tuple[int, ...] | None = None
 
 
+_Read = tuple[NDArray[Any], NDArray[np.bool_]]
+
+OPTICAL, SAR = 1, 2
+"""Which sensors have data: one number, or the sum of both."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """The arrays of one patch.
 
     Args:
-        optical: (C, h, w), 0 where the optical raster has no data.
+        optical: (C, h, w), 0 where the optical raster has no data; C is 0 where the scene has no optical.
         sar: (S, h, w), 0 where the SAR raster has no data; S is 0 where the scene has no SAR.
         valid: (h, w), true where every sensor that is there has data.
+        partial: (h, w), which sensors have data, one alone too; None where pixels that lack a sensor do not count.
 
     The numbers are float32, but for a sample that was read as it is stored.
     """
@@ -46,40 +54,59 @@ class Sample:
     optical: NDArray[Any]
     sar: NDArray[Any]
     valid: NDArray[np.bool_]
+    partial: NDArray[np.uint8] | None = None
+
+    @property
+    def sensors(self) -> NDArray[np.uint8]:
+        """(h, w) which sensors count in each pixel: `OPTICAL`, `SAR`, the sum of both, or 0 for none."""
+        if self.partial is not None:
+            return self.partial
+        return self.valid * np.uint8((OPTICAL if len(self.optical) else 0) + (SAR if len(self.sar) else 0))
+
+    def has(self, sensor: int) -> NDArray[np.bool_]:
+        """(h, w) where the pixels of a sensor count."""
+        return self.valid if self.partial is None else (self.partial & sensor) > 0
 
     def crop(self, window: Window) -> Sample:
         """The part that a window inside this sample sees."""
         here = np.s_[..., *window.toslices()]
-        return Sample(self.optical[here], self.sar[here], self.valid[here])
+        partial = None if self.partial is None else self.partial[here]
+        return Sample(self.optical[here], self.sar[here], self.valid[here], partial)
 
 
 class Scene(Closing):
     """Two rasters of one place, open for reading on the grid of the optical one. One thread at a time.
 
-    A SAR raster on another grid is brought to the optical one window by window, as windows are read.
+    A SAR raster on another grid is brought to the optical one window by window, as windows are read. One alone is
+    read on its own grid.
 
     Args:
-        optical: any raster that GDAL reads.
-        sar: likewise, or None.
+        optical: any raster that GDAL reads, or None.
+        sar: likewise, or None; not both.
         bands: which bands to read.
         by_size: a SAR raster without a CRS lies on the optical one if it has its size.
 
     Raises:
-        SceneError: if a file is missing, not a raster, or lacks a band.
+        SceneError: if a file is missing, not a raster, or lacks a band; or there is none.
         GridMismatchError: if the two do not overlap, or nobody can say whether they do.
     """
 
     def __init__(
-        self, optical: Path, sar: Path | None = None, *, bands: Bands = Bands(), by_size: bool = False
+        self, optical: Path | None, sar: Path | None = None, *, bands: Bands = Bands(), by_size: bool = False
     ) -> None:
+        if optical is None and sar is None:
+            raise SceneError("there is neither an optical nor a SAR raster", hint="name one, or both")
         self.optical_path, self.sar_path = optical, sar
         self._asked = bands, by_size
         with ExitStack() as opened:
-            self._optical = opened.enter_context(AlignedRaster(optical, bands=bands.optical))
-            self.grid: Grid = self._optical.grid
+            self._optical: AlignedRaster | None = None
             self._sar: AlignedRaster | None = None
+            if optical is not None:
+                self._optical = opened.enter_context(AlignedRaster(optical, bands=bands.optical))
             if sar is not None:
-                self._sar = opened.enter_context(AlignedRaster(sar, self.grid, bands=bands.sar, by_size=by_size))
+                grid = self._optical.grid if self._optical else None
+                self._sar = opened.enter_context(AlignedRaster(sar, grid, bands=bands.sar, by_size=by_size))
+            self.grid: Grid = self._first.grid
             self._opened = opened.pop_all()
         self.gsd_m: float = gsd_m(self.grid)
         """Metres on the ground from one pixel to the next at the centre; NaN where there is no CRS."""
@@ -90,9 +117,21 @@ class Scene(Closing):
         return Scene(self.optical_path, self.sar_path, bands=bands, by_size=by_size)
 
     @property
+    def _first(self) -> AlignedRaster:
+        """The one whose grid counts."""
+        first = self._optical or self._sar
+        assert first is not None
+        return first
+
+    @property
+    def stem(self) -> str:
+        """Name of the first file, without its ending."""
+        return self._first.path.stem
+
+    @property
     def optical_bands(self) -> tuple[str, ...]:
-        """Names of the optical channels."""
-        return self._optical.names
+        """Names of the optical channels; none where there is no optical."""
+        return self._optical.names if self._optical else ()
 
     @property
     def sar_bands(self) -> tuple[str, ...]:
@@ -100,23 +139,23 @@ class Scene(Closing):
         return self._sar.names if self._sar else ()
 
     @property
-    def dtypes(self) -> tuple[str, str | None]:
+    def dtypes(self) -> tuple[str | None, str | None]:
         """Numpy's names for the types of the first band of both files."""
-        return self._optical.dtypes[0], self._sar.dtypes[0] if self._sar else None
+        return self._optical.dtypes[0] if self._optical else None, self._sar.dtypes[0] if self._sar else None
 
     @property
     def units(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Units of the optical and the SAR bands as the files give them; "" where they say nothing."""
-        return self._optical.units, self._sar.units if self._sar else ()
+        return self._optical.units if self._optical else (), self._sar.units if self._sar else ()
 
     @property
     def block(self) -> tuple[int, int]:
-        """Rows and columns of the blocks in which the optical raster is stored."""
-        return self._optical.block
+        """Rows and columns of the blocks in which the optical raster is stored, or the only one."""
+        return self._first.block
 
     @property
     def overlap(self) -> float:
-        """Share of the optical's area, 0 to 1, that the outline of the SAR covers; 1 without SAR."""
+        """Share of the optical's area, 0 to 1, that the outline of the SAR covers; 1 for one alone."""
         return self._sar.overlap if self._sar else 1.0
 
     def read(self, window: Window) -> Sample:
@@ -127,11 +166,24 @@ class Scene(Closing):
         Raises:
             SceneError: if a file is truncated or damaged.
         """
-        optical, valid = self._optical.read(window)
-        if self._sar is None:
-            return Sample(optical, np.zeros((0, *valid.shape), np.float32), valid)
-        sar, sar_valid = self._sar.read(window)
-        return Sample(optical, sar, valid & sar_valid)
+        return _joined(*self._each(lambda raster: raster.read(window)))
+
+    def read_partial(self, window: Window, needed: int = 0) -> Sample:
+        """Like `read`; pixels where one sensor alone has data count as well.
+
+        Args:
+            window: as in `read`.
+            needed: sensors without which a pixel does not count: `OPTICAL`, `SAR` or neither.
+
+        Raises:
+            SceneError: if a file is truncated or damaged.
+        """
+        optical, sar = self._each(lambda raster: raster.read(window))
+        sample = _joined(optical, sar)
+        if optical is None or sar is None:
+            return sample
+        sensors = optical[1] * np.uint8(OPTICAL) + sar[1] * np.uint8(SAR)
+        return replace(sample, partial=np.where(sensors & needed == needed, sensors, np.uint8(0)))
 
     def read_stored(self, window: Window) -> Sample:
         """Like `read`, in the types of the files: nothing is lost or made up where both lie on one grid.
@@ -139,11 +191,11 @@ class Scene(Closing):
         Raises:
             SceneError: if a file is truncated or damaged.
         """
-        optical, valid = self._optical.read_stored(window)
-        if self._sar is None:
-            return Sample(optical, np.zeros((0, *valid.shape), np.float32), valid)
-        sar, sar_valid = self._sar.read_stored(window)
-        return Sample(optical, sar, valid & sar_valid)
+        return _joined(*self._each(lambda raster: raster.read_stored(window)))
+
+    def _each(self, read: Callable[[AlignedRaster], _Read]) -> tuple[_Read | None, _Read | None]:
+        optical, sar = self._optical, self._sar
+        return None if optical is None else read(optical), None if sar is None else read(sar)
 
     def stored_blocks(self) -> dict[str, StoredBlocks]:
         """For each of the layers "optical" and "sar" that lies on this grid, the blocks of its file. Close them."""
@@ -158,12 +210,22 @@ class Scene(Closing):
             SceneError: if no window has data, or a file is truncated.
         """
         return SceneStatistics(
-            optical=_band_statistics(self._optical), sar=_band_statistics(self._sar) if self._sar else ()
+            optical=_band_statistics(self._optical) if self._optical else (),
+            sar=_band_statistics(self._sar) if self._sar else (),
         )
 
     def close(self) -> None:
         """Let go of both files."""
         self._opened.close()
+
+
+def _joined(optical: _Read | None, sar: _Read | None) -> Sample:
+    """A sample of what was read of one sensor, or of both."""
+    if optical is None or sar is None:
+        pixels, valid = optical or sar or (np.zeros(0), np.zeros(0, np.bool_))
+        none = np.zeros((0, *valid.shape), np.float32)
+        return Sample(none, pixels, valid) if optical is None else Sample(pixels, none, valid)
+    return Sample(optical[0], sar[0], optical[1] & sar[1])
 
 
 def _band_statistics(raster: AlignedRaster) -> tuple[BandStatistics, ...]:

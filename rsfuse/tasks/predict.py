@@ -8,6 +8,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ from rsfuse.legend import Legend
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.drawn.map_polygons import MapPolygons, PolygonReport
 from rsfuse.raster.map_writer import MapWriter
-from rsfuse.raster.scene import Scene
+from rsfuse.raster.scene import OPTICAL, SAR, Scene
 from rsfuse.tasks.memory import peak_memory_mb
 from rsfuse.tasks.progress import Progress, unheard
 
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 
 LARGEST_GSD_RATIO = 1.5
 """Beyond this, things look so much larger or smaller than in training that the map is not to be trusted."""
+
+_SENSORS = {"optical": OPTICAL, "sar": SAR}
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class PredictSettings:
         crop: the part that is mapped, on the scene's own grid.
         confidence: write how sure each pixel is, too.
         probabilities: write the probability of every class, too, in such numbers.
+        validity: write which sensors have data, too.
         polygons: write the regions of the map as polygons, too, to this GeoPackage.
         min_area_m2: leave out polygons that cover less ground.
         overwrite: replace a map that is there already.
@@ -64,6 +68,7 @@ class PredictSettings:
     crop: Crop = field(default_factory=Crop)
     confidence: bool = False
     probabilities: Literal["uint8", "float16"] | None = None
+    validity: bool = False
     polygons: Path | None = None
     min_area_m2: float = 0.0
     overwrite: bool = False
@@ -145,13 +150,15 @@ class _Run:
         self.grid = scene.grid.window(self.area.window)
         self.halo = manifest.patch.halo if settings.overlap is None else settings.overlap // 2
         self.plan = Plan.sliding(*scene.grid.shape, size=manifest.patch.size, halo=self.halo).within(self.area.window)
-        self.products = Products(predictor.bundle.legend, settings.confidence, settings.probabilities)
+        self.products = Products(
+            predictor.bundle.legend, settings.confidence, settings.probabilities, settings.validity
+        )
 
     def asked(self) -> dict[str, Any]:
         """All that the pixels depend on, as plain data."""
         settings, scene, bundle = self.settings, self.scene, self.predictor.bundle
         return {
-            "optical": _file(scene.optical_path),
+            "optical": scene.optical_path and _file(scene.optical_path),
             "SAR": scene.sar_path and _file(scene.sar_path),
             "bands": [scene.optical_bands, scene.sar_bands],
             "bundle": f"{bundle.name} ({_digest(bundle)})",
@@ -161,6 +168,7 @@ class _Run:
             "batch_size": settings.batch_size,
             "confidence": settings.confidence,
             "probabilities": settings.probabilities,
+            "validity": settings.validity,
             "device": self.predictor.device.type,
             "precision": str(self.predictor.dtype),
             "rsfuse": __version__,
@@ -173,7 +181,9 @@ class _Run:
         conveyor = Conveyor([self.predictor], plan, batch_size=settings.batch_size, blend=settings.blend)
         scaler = Scaler(manifest.inputs, manifest.statistics or scene.statistics())
         with ExitStack() as opened:
-            reads = [opened.enter_context(scene.again()).read for _ in range(settings.readers)]
+            needed = sum(number for name, number in _SENSORS.items() if name not in manifest.without)
+            scenes = [opened.enter_context(scene.again()) for _ in range(settings.readers)]
+            reads = [partial(each.read_partial, needed=needed) for each in scenes]
             rows = ScaledRows(reads, [scaler], plan, block=scene.block, wanted=self.area.mask)
             opened.enter_context(rows)
             pen = opened.enter_context(ThreadPoolExecutor(1, "writer"))
@@ -222,9 +232,9 @@ def agree(scene: Scene, bundle: Bundle) -> None:
     Raises:
         BundleError: if the number of bands differs.
     """
-    inputs = bundle.manifest.inputs
+    inputs, without = bundle.manifest.inputs, bundle.manifest.without
     for sensor, has, takes in (("optical", scene.optical_bands, inputs.optical), ("SAR", scene.sar_bands, inputs.sar)):
-        if len(has) != len(takes) and (has or sensor == "optical"):
+        if has and len(has) != len(takes):
             numbers = ",".join(str(number) for number in range(1, len(takes) + 1))
             advice = f"say which bands these are: --{sensor.lower()}-bands {numbers}" if takes else "leave --sar out"
             raise BundleError(
@@ -232,8 +242,14 @@ def agree(scene: Scene, bundle: Bundle) -> None:
                 f"bundle {bundle.name} takes {len(takes)} ({', '.join(takes)})",
                 hint=f"{advice}; or choose another bundle: rsfuse bundles",
             )
-    if inputs.sar and not scene.sar_bands:
-        _log.warning("no SAR: bundle %s was trained on optical and SAR together, the map will be worse", bundle.name)
+        if takes and not has and sensor.lower() not in without:
+            raise BundleError(
+                f"there is no {sensor} raster, and bundle {bundle.name} was never trained without one",
+                hint=f"add the {sensor} raster, or choose a bundle whose training left it out now and then "
+                f"(augmentation.drop_{sensor.lower()} in its recipe)",
+            )
+        if takes and not has and inputs.sensors == "both":
+            _log.warning("no %s: bundle %s does without it, but its map will be worse", sensor, bundle.name)
     trained, here = bundle.manifest.gsd_m, scene.gsd_m
     if trained > 0 and here > 0 and max(trained / here, here / trained) > LARGEST_GSD_RATIO:
         _log.warning(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -92,6 +92,7 @@ class LandCover(Subject):
             network=self.recipe.network,
             inputs=self.recipe.inputs,
             statistics=self.statistics,
+            without=_dispensable(self.recipe),
             legend=self.legend.to_dict(),
             patch=PatchSize(size=self.recipe.training.crop, halo=self.recipe.training.halo),
             gsd_m=round(_mean_gsd(manifests), 3),
@@ -203,6 +204,14 @@ def check_legends(tile_sets: Sequence[TileSet]) -> None:
                 f"{first.folder} and {other.folder} have different legends ({first.legend}; {other.legend})",
                 hint="cut both with the same --legend",
             )
+
+
+def _dispensable(recipe: Recipe) -> tuple[Literal["optical", "sar"], ...]:
+    """Sensors that a network has learnt to do without, or has never seen."""
+    dropped = {"optical": recipe.augmentation.drop_optical, "sar": recipe.augmentation.drop_sar}
+    seen = {"both": ("optical", "sar")}.get(recipe.inputs.sensors, (recipe.inputs.sensors,))
+    names: tuple[Literal["optical", "sar"], ...] = ("optical", "sar")
+    return tuple(name for name in names if dropped[name] > 0 or name not in seen)
 
 
 def _mean_gsd(manifests: Sequence[Manifest]) -> float:

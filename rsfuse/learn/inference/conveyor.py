@@ -28,12 +28,17 @@ class Strip:
     Args:
         top: first row.
         scores: (K, h, W), one probability per class, on the predictor's device.
-        valid: (h, W), true where the scene has data, and is wanted.
+        sensors: (h, W), which sensors have data; 0 for none, and for what is not wanted.
     """
 
     top: int
     scores: Tensor
-    valid: NDArray[np.bool_]
+    sensors: NDArray[np.uint8]
+
+    @property
+    def valid(self) -> NDArray[np.bool_]:
+        """(h, W), true where the scene has data, and is wanted."""
+        return self.sensors > 0
 
 
 @dataclass
@@ -82,7 +87,7 @@ class Conveyor:
                 if progress is not None:
                     progress(tally.passed, len(self._plan))
             for top, finished in stitcher.finish(row):
-                yield Strip(top, finished, rows.valid(top, top + finished.shape[1], *self._plan.columns))
+                yield Strip(top, finished, rows.sensors(top, top + finished.shape[1], *self._plan.columns))
 
     def _score(self, row: int, rows: ScaledRows, tally: Tally) -> Iterator[tuple[list[int], Tensor]]:
         """Batches of a row of patches: which columns, and their probabilities (B, K, h, w)."""
@@ -90,7 +95,7 @@ class Conveyor:
         seen = [
             column
             for column, left in enumerate(self._plan.lefts)
-            if rows.valid(top, top + height, left, left + width).any()
+            if rows.sensors(top, top + height, left, left + width).any()
         ]
         tally.skipped += len(self._plan.lefts) - len(seen)
         tally.passed += len(self._plan.lefts) - len(seen)

@@ -25,11 +25,13 @@ class Products:
         legend: of the classes.
         confidence: the winning probability, in bytes.
         probabilities: of every class, a band each; None for none.
+        validity: which sensors have data: 1 the optical, 2 the SAR, 3 both, 0 neither.
     """
 
     legend: Legend
     confidence: bool = False
     probabilities: Literal["uint8", "float16"] | None = None
+    validity: bool = False
 
     def layers(self, path: Path, tags: Mapping[str, str]) -> list[Layer]:
         """The layers of a map; the first holds class codes, others lie beside it under longer names.
@@ -47,6 +49,8 @@ class Products:
             layers.append(
                 Layer(_beside(path, "probabilities"), self.legend.names, "float16", nodata=float("nan"), tags=tags)
             )
+        if self.validity:
+            layers.append(Layer(_beside(path, "validity"), ("sensors",), nodata=0, tags=tags))
         return layers
 
     def of(self, strip: Strip) -> list[NDArray[Any]]:
@@ -59,6 +63,8 @@ class Products:
             products.append(_known(_bytes(strip.scores), strip, NODATA))
         if self.probabilities == "float16":
             products.append(_known(strip.scores.half(), strip, np.nan))
+        if self.validity:
+            products.append(strip.sensors)
         return products
 
 

@@ -59,7 +59,7 @@ class ScaledRows(Closing):
             tuple(torch.zeros((len(bands), self._ring.rows, width)) for bands in (each.inputs.optical, each.inputs.sar))
             for each in scalers
         ]
-        self._valid = np.zeros((self._ring.rows, width), np.bool_)
+        self._sensors = np.zeros((self._ring.rows, width), np.uint8)
         self._free: SimpleQueue[Read] = SimpleQueue()
         for read in reads:
             self._free.put(read)
@@ -80,10 +80,10 @@ class ScaledRows(Closing):
         while self._coming and self._coming[0][0] < top + self._plan.size[0]:
             self._coming.popleft()[1].result()
 
-    def valid(self, first: int, past: int, left: int, right: int) -> NDArray[np.bool_]:
-        """Where rows that are there have data and are wanted, between two columns of the raster."""
+    def sensors(self, first: int, past: int, left: int, right: int) -> NDArray[np.uint8]:
+        """Which sensors count in rows that are there, between two columns of the raster; 0 for what is not wanted."""
         columns = slice(left - self._left, right - self._left)
-        return np.concatenate([self._valid[here, columns] for here, _ in self._ring.segments(first, past - first)])
+        return np.concatenate([self._sensors[here, columns] for here, _ in self._ring.segments(first, past - first)])
 
     def copy_patch(self, scaler: int, row: int, column: int, optical: Tensor, sar: Tensor) -> None:
         """Write a patch of the row of patches that is there into tensors (C, h, w) and (S, h, w).
@@ -117,9 +117,9 @@ class ScaledRows(Closing):
                 for here, there in self._ring.segments(top, bottom - top):
                     target[:, here, columns] = scaled[:, there]
         wanted = self._wanted(window)
-        valid = sample.valid if wanted is None else sample.valid & wanted
+        sensors = sample.sensors if wanted is None else sample.sensors * wanted
         for here, there in self._ring.segments(top, bottom - top):
-            self._valid[here, columns] = valid[there]
+            self._sensors[here, columns] = sensors[there]
 
 
 def _pieces(plan: Plan, block: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:

@@ -32,7 +32,7 @@ class SceneFacts:
         grid: where it lies.
         window: the part of it that counts.
         bands: names of its optical and of its SAR bands.
-        dtypes: types of both files, None where there is no SAR.
+        dtypes: types of both files, None for one that is not there.
         units: of the bands, as files give them.
         strips: whether a file is stored in blocks as wide as the scene.
         sar_overlap: share of the optical's area that the SAR covers.
@@ -42,7 +42,7 @@ class SceneFacts:
     grid: Grid
     window: Window
     bands: tuple[tuple[str, ...], tuple[str, ...]]
-    dtypes: tuple[str, str | None]
+    dtypes: tuple[str | None, str | None]
     units: tuple[tuple[str, ...], tuple[str, ...]]
     strips: bool
     sar_overlap: float

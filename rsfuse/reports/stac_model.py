@@ -1,0 +1,123 @@
+"""The network that made a map, in the fields of the Machine Learning Model extension of STAC."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rsfuse.legend import Legend
+from rsfuse.reports.stac_assets import class_objects
+
+_MODEL_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]")
+_VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_ACCELERATORS = {"cuda": "cuda", "mps": "macos-arm", "xla": "xla"}
+
+
+@dataclass(frozen=True)
+class ModelRun:
+    """A network that made a map, and how it was run.
+
+    Args:
+        bundle: name of the bundle.
+        network: name of the network.
+        description: of the bundle, for people.
+        optical_bands: names in the order of its channels.
+        sar_bands: likewise; none where it takes optical alone.
+        patch: side of what it sees at once, in pixels.
+        halo: how much of that is cut or blended at each edge.
+        scaling: how values become numbers around 0, as plain data.
+        weights: path of the weights.
+        weights_sha256: their checksum, 64 digits.
+        device: "cpu", "cuda", ...
+        seconds: that the map took.
+        trained_on: names of what it learned from.
+        scores: on its validation tiles.
+    """
+
+    bundle: str
+    network: str
+    description: str
+    optical_bands: tuple[str, ...]
+    sar_bands: tuple[str, ...]
+    patch: int
+    halo: int
+    scaling: Mapping[str, Any]
+    weights: Path
+    weights_sha256: str
+    device: str
+    seconds: float
+    trained_on: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+def model_fields(runs: Sequence[ModelRun], legend: Legend) -> dict[str, Any]:
+    """What the extension says of the networks that made a map, for the properties of its item.
+
+    Args:
+        runs: at least one; several are an ensemble, of which the device, patch and time of the first stand for all.
+        legend: of the map.
+    """
+    device, torch = runs[0].device, version("torch")
+    return {
+        "mlm:name": " and ".join(_model_name(run.bundle) for run in runs),
+        "mlm:architecture": ", ".join(dict.fromkeys(run.network for run in runs)),
+        "mlm:tasks": ["semantic-segmentation"],
+        "mlm:framework": "PyTorch",
+        **({"mlm:framework_version": torch} if _VERSION.fullmatch(torch) else {}),
+        "mlm:accelerator": _ACCELERATORS.get(device.split(":")[0]),  # null: none is needed, any would do
+        "mlm:accelerator_constrained": False,
+        "mlm:accelerator_summary": device,
+        "mlm:input": [each for run in runs for each in _inputs(run, f"{run.bundle} " if len(runs) > 1 else "")],
+        "mlm:output": [_output(runs[0], legend)],
+        "mlm:hyperparameters": {"patch": runs[0].patch, "halo": runs[0].halo, "ensemble": len(runs)},
+        # the extension's schema looks for the bands of its inputs here; each asset says which it has itself
+        "bands": [{"name": band} for band in band_names(runs)],
+        "rsfuse:seconds": round(runs[0].seconds, 3),
+        "rsfuse:trained_on": {run.bundle: run.trained_on for run in runs},
+        "rsfuse:scores": {run.bundle: run.scores for run in runs},
+    }
+
+
+def _model_name(bundle: str) -> str:
+    """Name of a bundle, changed where the extension does not allow it."""
+    name = re.sub(r"[^a-zA-Z0-9_.\-\s]+", "-", bundle)
+    return name if _MODEL_NAME.fullmatch(name) else f"bundle-{name.strip('-_. ')}".strip("-")
+
+
+def _inputs(run: ModelRun, prefix: str) -> list[dict[str, Any]]:
+    scaling = [{"type": "processing", "format": "rsfuse", "expression": run.scaling}]
+    return [
+        {
+            "name": f"{prefix}{sensor}",
+            "bands": bands,
+            "input": _tensor("channel", len(bands), run.patch),
+            "value_scaling": scaling,
+            "resize_type": None,
+        }
+        for sensor, bands in (("optical", run.optical_bands), ("sar", run.sar_bands))
+        if bands
+    ]
+
+
+def _output(run: ModelRun, legend: Legend) -> dict[str, Any]:
+    return {
+        "name": "classes",
+        "tasks": ["semantic-segmentation"],
+        "description": "a score of each class for each pixel; the value of the best is what the map holds",
+        "result": _tensor("class", len(legend), run.patch),
+        "classification:classes": class_objects(legend),
+    }
+
+
+def _tensor(axis: str, size: int, patch: int) -> dict[str, Any]:
+    order = ["batch", axis, "height", "width"]
+    return {"shape": [-1, size, patch, patch], "dim_order": order, "data_type": "float32"}
+
+
+def band_names(runs: Sequence[ModelRun]) -> list[str]:
+    """All that some networks take, optical first, each name once."""
+    return list(dict.fromkeys(band for run in runs for band in (*run.optical_bands, *run.sar_bands)))

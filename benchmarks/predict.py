@@ -23,6 +23,7 @@ from benchmarks.areas import DATA
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize
 from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.views import views
 from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
@@ -63,7 +64,8 @@ class Toy(Predictor):
             scores={},
         )
         self.bundle, self.device, self.dtype = Bundle(Path("toy"), manifest), torch.device("cpu"), torch.float32
-        self._network = network.eval().to(memory_format=torch.channels_last)
+        self.network = network.eval().to(memory_format=torch.channels_last)
+        self._run, self._views = self.network, views(())
 
 
 def five_layers() -> nn.Module:
@@ -91,7 +93,7 @@ def forward(scene: Scene, predictor: Predictor) -> None:
     with torch.inference_mode():
         for _ in plan.tops:
             for size in sizes:
-                predictor._network(*(each[:size] for each in inputs))
+                predictor.network(*(each[:size] for each in inputs))
 
 
 def copy(paths: list[Path], folder: Path) -> None:

@@ -61,10 +61,11 @@ class Plan:
         return cls((height, width), (size, size), _starts(height, size, step), _starts(width, size, step))
 
     @classmethod
-    def whole(cls, height: int, width: int, *, multiple: int = 1) -> Plan:
-        """One patch that sees everything, its sides rounded up to a multiple."""
-        padded = math.ceil(height / multiple) * multiple, math.ceil(width / multiple) * multiple
-        return cls((height, width), padded, (0,), (0,))
+    def whole(cls, height: int, width: int, *, window: Window | None = None, multiple: int = 1) -> Plan:
+        """One patch that sees everything, or all of a window inside; its sides are rounded up to a multiple."""
+        seen = window or Window(0, 0, width, height)
+        padded = math.ceil(seen.height / multiple) * multiple, math.ceil(seen.width / multiple) * multiple
+        return cls((height, width), padded, (int(seen.row_off),), (int(seen.col_off),)).within(seen)
 
     def within(self, window: Window) -> Plan:
         """The patches of this plan that a window inside the raster needs: it comes out as it does of the whole."""

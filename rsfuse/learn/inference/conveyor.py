@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory
+from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory, mean_of
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.inference.stitcher import Stitcher
 
@@ -112,13 +112,11 @@ class Conveyor:
 
     def _mean(self, row: int, columns: list[int], rows: ScaledRows) -> Tensor:
         """Mean of the predictors' probabilities (B, K, h, w)."""
-        mean, *others = (
-            predictor.score(*inputs.of(rows, number, row, columns))
-            for number, (predictor, inputs) in enumerate(zip(self._predictors, self._inputs, strict=True))
-        )
-        for other in others:
-            mean += other.to(mean.device)
-        return mean / len(self._predictors) if others else mean
+        with torch.inference_mode():
+            return mean_of(
+                predictor.score(*inputs.of(rows, number, row, columns))
+                for number, (predictor, inputs) in enumerate(zip(self._predictors, self._inputs, strict=True))
+            )
 
     def _halve(self, error: RuntimeError) -> None:
         if self._batch_size == 1 or not is_out_of_memory(error):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,10 +12,12 @@ from torch import Tensor
 
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.inference.views import Look, View, views
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.scene import Sample
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Run = Callable[[Tensor, Tensor], Tensor]
 
 
 class Predictor:
@@ -25,17 +27,33 @@ class Predictor:
         bundle: what to run.
         device: "auto" (CUDA if there is one, else the CPU) or a name that torch knows, such as "cuda:1".
         precision: "auto" is float16 on CUDA and float32 on the CPU; spectra are float32 always.
+        looks: test-time augmentation: probabilities are the mean over all of these ways to look at a patch.
+        whole: patches are whole images: networks that have a leaner way through one take it.
+        compiled: let torch.compile the network first, which takes minutes and pays off on large scenes.
 
     Raises:
         BundleError: if the device is not there.
     """
 
-    def __init__(self, bundle: Bundle, *, device: str = "auto", precision: Precision = "auto") -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        looks: Sequence[Look] = (),
+        whole: bool = False,
+        compiled: bool = False,
+    ) -> None:
         self.bundle = bundle
         self.device = choose_device(device)
         self.dtype = choose_dtype(precision, self.device)
         # channels-last: convolutions on CPU and tensor cores alike want their channels side by side
-        self._network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
+        self.network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
+        self.looks, self._views = tuple(looks), views(looks)
+        self.method = "score_whole" if whole and hasattr(self.network, "score_whole") else "forward"
+        run = getattr(self.network, self.method)
+        self._run: Run = torch.compile(run) if compiled else run
 
     def probabilities(self, samples: Sequence[Sample], scaler: Scaler) -> NDArray[np.float32]:
         """(B, K, h, w) class probabilities of B samples of one size."""
@@ -46,14 +64,27 @@ class Predictor:
 
     def score(self, optical: Tensor, sar: Tensor) -> Tensor:
         """Class probabilities (B, K, h, w) of scaled pixels (B, C, h, w) and (B, S, h, w), on the device, float32."""
-        with torch.inference_mode(), self._autocast():
-            scores: Tensor = self._network(
-                optical.contiguous(memory_format=torch.channels_last), sar.contiguous(memory_format=torch.channels_last)
-            )
-            return scores.float().softmax(1)
+        size = (optical.shape[-2], optical.shape[-1])
+        with torch.inference_mode():
+            return mean_of(self._seen(view, optical, sar, size) for view in self._views)
+
+    def _seen(self, view: View, optical: Tensor, sar: Tensor, size: tuple[int, int]) -> Tensor:
+        seen = (view.of(each).contiguous(memory_format=torch.channels_last) for each in (optical, sar))
+        with self._autocast():
+            scores = self._run(*seen)
+        return view.undone(scores.float().softmax(1), size)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+
+def mean_of(probabilities: Iterable[Tensor]) -> Tensor:
+    """Mean of tensors of one shape, on the device of the first, which is written over."""
+    each = iter(probabilities)
+    total, count = next(each), 1
+    for count, other in enumerate(each, 2):  # noqa: B007
+        total += other.to(total.device)
+    return total if count == 1 else total.div_(count)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:

@@ -65,7 +65,8 @@ class Toy(Predictor):
         )
         self.bundle, self.device, self.dtype = Bundle(Path("toy"), manifest), torch.device("cpu"), torch.float32
         self.network = network.eval().to(memory_format=torch.channels_last)
-        self._run, self._views = self.network, views(())
+        self._run, self._views, self.looks, self.whole = self.network, views(()), (), False
+        self.inputs, self.method = [manifest.inputs], "forward"
 
 
 def five_layers() -> nn.Module:

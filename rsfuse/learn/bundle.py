@@ -49,6 +49,8 @@ class BundleManifest(Strict):
     """Of the training tiles, where the scaling is fixed; None where each scene is scaled by its own."""
     without: tuple[Literal["optical", "sar"], ...] = ()
     """Sensors that a scene, or a part of it, may lack: in training each of them was left out now and then."""
+    anchor: float = 0.0
+    """How far `inputs.scaling.toward_median` was moved in training, up and down (`augmentation.anchor`)."""
     legend: dict[str, Any]
     patch: PatchSize
     gsd_m: float

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -17,30 +17,28 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from rsfuse import __version__
-from rsfuse.errors import BundleError
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS
+from rsfuse.learn.inference.agreement import agree, agree_together
 from rsfuse.learn.inference.conveyor import Conveyor, Tally
+from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.products import Products
-from rsfuse.learn.inference.rows import ScaledRows
+from rsfuse.learn.inference.rows import Read, ScaledRows
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import Legend
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.drawn.map_polygons import MapPolygons, PolygonReport
+from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import OPTICAL, SAR, Scene
 from rsfuse.tasks.memory import peak_memory_mb
 from rsfuse.tasks.progress import Progress, unheard
 
-_log = logging.getLogger(__name__)
-
-LARGEST_GSD_RATIO = 1.5
-"""Beyond this, things look so much larger or smaller than in training that the map is not to be trusted."""
-
 _SENSORS = {"optical": OPTICAL, "sar": SAR}
+_BATCH_CPU, _BATCH_GPU = 4, 16
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,8 @@ class PredictSettings:
     Args:
         overlap: pixels that neighbouring patches share; None for what the bundle says.
         blend: "hann" and "gaussian" blend where patches overlap, "crop" cuts.
-        batch_size: patches that go through the network together.
+        batch_size: patches that go through the network together at most; None for what suits the device.
+        max_memory: bytes that the process may take; the batch is made smaller to fit.
         readers: threads that read the scene.
         crop: the part that is mapped, on the scene's own grid.
         confidence: write how sure each pixel is, too.
@@ -63,7 +62,8 @@ class PredictSettings:
 
     overlap: int | None = None
     blend: Blend = "hann"
-    batch_size: int = 4
+    batch_size: int | None = None
+    max_memory: int | None = None
     readers: int = 2
     crop: Crop = field(default_factory=Crop)
     confidence: bool = False
@@ -96,27 +96,29 @@ class PredictReport:
 
 def predict(
     scene: Scene,
-    predictor: Predictor,
+    predictor: Predictor | Sequence[Predictor],
     output: Path,
     settings: PredictSettings = PredictSettings(),
     progress: Progress = unheard,
 ) -> PredictReport:
     """Map a scene. A run that was stopped is gone on with by asking for the same again.
 
+    Args:
+        scene: what is mapped.
+        predictor: the network; of several, the probabilities are averaged, and patches are as the first wants them.
+        output: the map.
+        settings: what a user may choose.
+        progress: told of patches.
+
     Raises:
-        BundleError: if the bundle was trained on other bands than the scene has.
+        BundleError: if a bundle was trained on other bands than the scene has, or two map other classes.
         GridMismatchError: if the crop lies outside the scene.
         OutputError: if the map is there already, was begun with other options, or the disk is full.
-        SceneError: if the scene cannot be read to its end.
+        SceneError: if the scene cannot be read to its end, or memory will not suffice.
     """
     start = time.monotonic()
-    agree(scene, predictor.bundle)
-    run = _Run(scene, predictor, settings)
-    if settings.polygons is not None:
-        run.open_polygons(settings.polygons).abort()  # what speaks against it is told now, not after hours
-    legend, tags = run.products.legend, {"bundle": predictor.bundle.name, "network": run.network}
-    polygons = None
-    layers, tally = run.products.layers(output, tags), Tally()
+    run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
+    layers, tally, polygons = run.layers(output), Tally(), None
     with MapWriter(layers, run.grid, asked=run.asked(), overwrite=settings.overwrite) as writer:
         resumed = writer.rows
         if resumed < run.grid.height:
@@ -126,8 +128,8 @@ def predict(
         writer.seal()
     return PredictReport(
         output=output,
-        legend=legend,
-        pixels=writer.counts[list(legend.codes)],
+        legend=run.products.legend,
+        pixels=writer.counts[list(run.products.legend.codes)],
         gsd_m=scene.gsd_m,
         megapixels=run.grid.height * run.grid.width / 1e6,
         patches=tally.passed,
@@ -139,52 +141,89 @@ def predict(
     )
 
 
-class _Run:
-    """One scene under one bundle, with one user's settings."""
+class SceneRun:
+    """One scene under some networks, with one user's settings; everything is checked that can be before the work.
 
-    def __init__(self, scene: Scene, predictor: Predictor, settings: PredictSettings) -> None:
-        self.scene, self.predictor, self.settings = scene, predictor, settings
-        manifest = predictor.bundle.manifest
-        self.network = str(manifest.network["name"])
+    Raises:
+        As `predict`, but for what only reading and writing tells.
+    """
+
+    def __init__(self, scene: Scene, predictors: Sequence[Predictor], settings: PredictSettings) -> None:
+        self.scene, self.predictors, self.settings = scene, predictors, settings
+        bundles = [each.bundle for each in predictors]
+        agree_together(bundles)
+        for bundle in bundles:
+            agree(scene, bundle)
         self.area = settings.crop.area(scene.grid)
         self.grid = scene.grid.window(self.area.window)
-        self.halo = manifest.patch.halo if settings.overlap is None else settings.overlap // 2
-        self.plan = Plan.sliding(*scene.grid.shape, size=manifest.patch.size, halo=self.halo).within(self.area.window)
-        self.products = Products(
-            predictor.bundle.legend, settings.confidence, settings.probabilities, settings.validity
-        )
+        patch = bundles[0].manifest.patch
+        self.halo = patch.halo if settings.overlap is None else settings.overlap // 2
+        self.plan = self._plan(patch.size)
+        self.products = Products(bundles[0].legend, settings.confidence, settings.probabilities, settings.validity)
+        if settings.polygons is not None:
+            self._open_polygons(settings.polygons).abort()  # what speaks against it is told now, not after hours
+        self.batch_size = self._batch_size()
+
+    def _plan(self, size: int) -> Plan:
+        shape, window = self.scene.grid.shape, self.area.window
+        if self.predictors[0].whole:
+            plan = Plan.whole(*shape, window=window)
+            check_whole(plan, self.predictors)
+            return plan
+        return Plan.sliding(*shape, size=size, halo=self.halo).within(window)
+
+    def _batch_size(self) -> int:
+        settings = self.settings
+        most = settings.batch_size or (_BATCH_GPU if self.predictors[0].device.type == "cuda" else _BATCH_CPU)
+        if settings.max_memory is None:
+            return most
+        layers = self.products.layers(Path("map.tif"), {})
+        budget, block = settings.max_memory, self.scene.block
+        return largest_batch(self.plan, self.predictors, layers, most=most, block=block, budget=budget)
+
+    def layers(self, output: Path) -> list[Layer]:
+        """The files of the map."""
+        bundles = [each.bundle for each in self.predictors]
+        networks = ", ".join(dict.fromkeys(str(each.manifest.network["name"]) for each in bundles))
+        return self.products.layers(output, {"bundle": ", ".join(each.name for each in bundles), "network": networks})
+
+    def needs(self) -> Needs:
+        """What it needs of memory at most."""
+        layers = self.products.layers(Path("map.tif"), {})
+        return needs(self.plan, self.predictors, layers, batch=self.batch_size, block=self.scene.block)
 
     def asked(self) -> dict[str, Any]:
         """All that the pixels depend on, as plain data."""
-        settings, scene, bundle = self.settings, self.scene, self.predictor.bundle
+        settings, scene, first = self.settings, self.scene, self.predictors[0]
         return {
             "optical": scene.optical_path and _file(scene.optical_path),
             "SAR": scene.sar_path and _file(scene.sar_path),
             "bands": [scene.optical_bands, scene.sar_bands],
-            "bundle": f"{bundle.name} ({_digest(bundle)})",
+            "bundles": [f"{each.bundle.name} ({_digest(each.bundle)})" for each in self.predictors],
             "crop": settings.crop.told,
+            "whole": first.whole,
             "overlap": 2 * self.halo,
             "blend": settings.blend,
-            "batch_size": settings.batch_size,
+            "tta": first.looks,
+            "batch_size": self.batch_size,
             "confidence": settings.confidence,
             "probabilities": settings.probabilities,
             "validity": settings.validity,
-            "device": self.predictor.device.type,
-            "precision": str(self.predictor.dtype),
+            "device": first.device.type,
+            "precision": str(first.dtype),
             "rsfuse": __version__,
         }
 
     def write_rest(self, writer: MapWriter, tally: Tally, progress: Progress) -> None:
         """Map the rows that a writer does not have yet."""
-        scene, settings, manifest = self.scene, self.settings, self.predictor.bundle.manifest
         plan = self.plan.within(_below(self.area.window, writer.rows))
-        conveyor = Conveyor([self.predictor], plan, batch_size=settings.batch_size, blend=settings.blend)
-        scaler = Scaler(manifest.inputs, manifest.statistics or scene.statistics())
+        seen = [(each, inputs) for each in self.predictors for inputs in each.inputs]
+        statistics = self.scene.statistics()
+        scalers = [Scaler(inputs, each.bundle.manifest.statistics or statistics) for each, inputs in seen]
+        conveyor = Conveyor([each for each, _ in seen], plan, batch_size=self.batch_size, blend=self.settings.blend)
         with ExitStack() as opened:
-            needed = sum(number for name, number in _SENSORS.items() if name not in manifest.without)
-            scenes = [opened.enter_context(scene.again()) for _ in range(settings.readers)]
-            reads = [partial(each.read_partial, needed=needed) for each in scenes]
-            rows = ScaledRows(reads, [scaler], plan, block=scene.block, wanted=self.area.mask)
+            reads = [self._read(opened.enter_context(self.scene.again())) for _ in range(self.settings.readers)]
+            rows = ScaledRows(reads, scalers, plan, block=self.scene.block, wanted=self.area.mask)
             opened.enter_context(rows)
             pen = opened.enter_context(ThreadPoolExecutor(1, "writer"))
             written: Future[None] | None = None
@@ -196,14 +235,18 @@ class _Run:
             if written is not None:
                 written.result()
 
-    def open_polygons(self, path: Path) -> MapPolygons:
-        """A file for the polygons of the map."""
+    def _read(self, scene: Scene) -> Read:
+        """How a scene is read: with pixels of one sensor alone, where all networks do without the other."""
+        may_lack = set(_SENSORS).intersection(*(each.bundle.manifest.without for each in self.predictors))
+        return partial(scene.read_partial, needed=sum(_SENSORS[name] for name in set(_SENSORS) - may_lack))
+
+    def _open_polygons(self, path: Path) -> MapPolygons:
         least, overwrite = self.settings.min_area_m2, self.settings.overwrite
         return MapPolygons(path, self.grid, self.products.legend, min_area_m2=least, overwrite=overwrite)
 
     def draw(self, writer: MapWriter, path: Path) -> PolygonReport:
         """Write the polygons of a map whose rows are all there; before it is sealed, so that they can be done again."""
-        with self.open_polygons(path) as polygons:
+        with self._open_polygons(path) as polygons:
             for top, (codes, *others) in writer.blocks():
                 polygons.add(top, codes[0], others[0][0] if self.products.confidence else None)
         return polygons.report
@@ -224,36 +267,3 @@ def _digest(bundle: Bundle) -> str:
     """First characters of a checksum over what a bundle computes with."""
     parts = [bundle.folder / MANIFEST, bundle.folder / WEIGHTS]
     return hashlib.sha256(b"".join(path.read_bytes() for path in parts if path.is_file())).hexdigest()[:12]
-
-
-def agree(scene: Scene, bundle: Bundle) -> None:
-    """Refuse a scene that the bundle cannot read; warn of one that it was not made for.
-
-    Raises:
-        BundleError: if the number of bands differs.
-    """
-    inputs, without = bundle.manifest.inputs, bundle.manifest.without
-    for sensor, has, takes in (("optical", scene.optical_bands, inputs.optical), ("SAR", scene.sar_bands, inputs.sar)):
-        if has and len(has) != len(takes):
-            numbers = ",".join(str(number) for number in range(1, len(takes) + 1))
-            advice = f"say which bands these are: --{sensor.lower()}-bands {numbers}" if takes else "leave --sar out"
-            raise BundleError(
-                f"the {sensor} raster has {len(has)} bands ({', '.join(has)}), "
-                f"bundle {bundle.name} takes {len(takes)} ({', '.join(takes)})",
-                hint=f"{advice}; or choose another bundle: rsfuse bundles",
-            )
-        if takes and not has and sensor.lower() not in without:
-            raise BundleError(
-                f"there is no {sensor} raster, and bundle {bundle.name} was never trained without one",
-                hint=f"add the {sensor} raster, or choose a bundle whose training left it out now and then "
-                f"(augmentation.drop_{sensor.lower()} in its recipe)",
-            )
-        if takes and not has and inputs.sensors == "both":
-            _log.warning("no %s: bundle %s does without it, but its map will be worse", sensor, bundle.name)
-    trained, here = bundle.manifest.gsd_m, scene.gsd_m
-    if trained > 0 and here > 0 and max(trained / here, here / trained) > LARGEST_GSD_RATIO:
-        _log.warning(
-            "a pixel of the scene is %.3g m, bundle %s was trained at %.3g m: expect a poor map; "
-            "resample the scene to about %.3g m first",
-            *(here, bundle.name, trained, trained),
-        )

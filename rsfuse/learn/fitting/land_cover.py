@@ -93,6 +93,7 @@ class LandCover(Subject):
             inputs=self.recipe.inputs,
             statistics=self.statistics,
             without=_dispensable(self.recipe),
+            anchor=self.recipe.augmentation.anchor,
             legend=self.legend.to_dict(),
             patch=PatchSize(size=self.recipe.training.crop, halo=self.recipe.training.halo),
             gsd_m=round(_mean_gsd(manifests), 3),

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.inference.views import Look, View, views
+from rsfuse.learn.inference.views import Look, View, scalings, views
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.scene import Sample
 
@@ -32,7 +32,7 @@ class Predictor:
         compiled: let torch.compile the network first, which takes minutes and pays off on large scenes.
 
     Raises:
-        BundleError: if the device is not there.
+        BundleError: if the device is not there, or the bundle cannot look at a scene so.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class Predictor:
         self.dtype = choose_dtype(precision, self.device)
         # channels-last: convolutions on CPU and tensor cores alike want their channels side by side
         self.network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
-        self.looks, self._views = tuple(looks), views(looks)
+        self.looks, self.whole, self._views = tuple(looks), whole, views(looks)
+        self.inputs = scalings(bundle.manifest, looks)
+        """How the pixels that it is given are to be scaled; once more for each where there are several."""
         self.method = "score_whole" if whole and hasattr(self.network, "score_whole") else "forward"
         run = getattr(self.network, self.method)
         self._run: Run = torch.compile(run) if compiled else run

@@ -51,9 +51,7 @@ class ScaledRows(Closing):
         self._scalers, self._plan, self._wanted = scalers, plan, wanted
         self._left = plan.lefts[0]
         self._pieces = deque(_pieces(plan, block))
-        tallest = max(bottom - top for top, bottom, _, _ in self._pieces)
-        step = max(np.diff(plan.tops), default=0)
-        self._ring = Ring(plan.size[0] + int(step) + tallest)
+        self._ring = Ring(ring_rows(plan, block))
         width = plan.lefts[-1] + plan.size[1] - self._left
         self._scaled = [
             tuple(torch.zeros((len(bands), self._ring.rows, width)) for bands in (each.inputs.optical, each.inputs.sar))
@@ -120,6 +118,12 @@ class ScaledRows(Closing):
         sensors = sample.sensors if wanted is None else sample.sensors * wanted
         for here, there in self._ring.segments(top, bottom - top):
             self._sensors[here, columns] = sensors[there]
+
+
+def ring_rows(plan: Plan, block: tuple[int, int]) -> int:
+    """How many rows are held: those of a row of patches, of the next step, and of the piece that both end in."""
+    tallest = max(bottom - top for top, bottom, _, _ in _pieces(plan, block))
+    return plan.size[0] + max((below - above for above, below in pairwise(plan.tops)), default=0) + tallest
 
 
 def _pieces(plan: Plan, block: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:

@@ -10,9 +10,15 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-Look = Literal["flips", "turns", "scales"]
+from rsfuse.errors import BundleError
+from rsfuse.learn.bundle import BundleManifest
+from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
+
+Look = Literal["flips", "turns", "scales", "anchors"]
 
 SCALES = (0.75, 1.0, 1.25)
+ANCHORS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""How far the anchor of the scaling is moved, in units of how far it was moved in training."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,33 @@ class View:
 
 
 def views(looks: Sequence[Look]) -> list[View]:
-    """Every combination of some ways to look: "flips" two, "turns" four, "scales" three; of none the patch as it is."""
+    """Every combination of "flips" (two), "turns" (four) and "scales" (three); without any the patch as it is.
+
+    "anchors" is no way to look at pixels that are scaled already, see `scalings`.
+    """
     flips = (False, True) if "flips" in looks else (False,)
     turns = range(4) if "turns" in looks else (0,)
     scales = SCALES if "scales" in looks else (1.0,)
     return [View(*each) for each in product(flips, turns, scales)]
+
+
+def scalings(manifest: BundleManifest, looks: Sequence[Look]) -> list[Inputs]:
+    """The inputs of a bundle, under each of the scalings that "anchors" asks for.
+
+    A network that was trained with moved anchors is sure of none of them, since which percentile is dark water in one
+    scene and dark trees in another nobody knows. Their mean is surer than each.
+
+    Raises:
+        BundleError: if it was trained with one anchor alone.
+    """
+    if "anchors" not in looks:
+        return [manifest.inputs]
+    scaling = manifest.inputs.scaling
+    if manifest.anchor == 0 or not isinstance(scaling, PercentileScaling):
+        raise BundleError(
+            "a bundle that was trained with one anchor of its scaling cannot look at a scene with several",
+            hint="leave out --tta anchors, or choose a bundle trained with augmentation.anchor",
+        )
+    moved = {min(max(scaling.toward_median + each * manifest.anchor, 0.0), 1.0) for each in ANCHORS}
+    each = [scaling.model_copy(update={"toward_median": share}) for share in sorted(moved)]
+    return [manifest.inputs.model_copy(update={"scaling": one}) for one in each]

@@ -1,0 +1,140 @@
+"""What a prediction needs of memory, told before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psutil
+
+from rsfuse.errors import SceneError
+from rsfuse.geometry.plan import Plan
+from rsfuse.learn.inference.memory import forward_bytes, free_memory, largest_side, with_overhead
+from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.rows import ring_rows
+from rsfuse.raster.map_layer import BLOCK, Layer
+
+_FLOAT = 4
+_STEP = 256 * 10**6  # a run that goes on with another comes to the same batch
+_CACHE = 256 * 2**20  # GDAL's, see rsfuse.raster.opening
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes, by what they are for.
+
+    Args:
+        process: what is taken already: the program and the weights.
+        rows: of the scene, scaled, and of GDAL's cache.
+        stitching: sums of probabilities.
+        network: one batch on its way through the network that takes most; 0 where that cannot be told.
+        writing: rows of blocks of the map.
+    """
+
+    process: int
+    rows: int
+    stitching: int
+    network: int
+    writing: int
+
+    @property
+    def total(self) -> int:
+        """All of them together; on a GPU the network and the stitching are the device's."""
+        return self.process + self.rows + self.stitching + self.network + self.writing
+
+
+def needs(
+    plan: Plan, predictors: Sequence[Predictor], layers: Sequence[Layer], *, batch: int, block: tuple[int, int]
+) -> Needs:
+    """What a prediction needs at most.
+
+    Args:
+        plan: the patches.
+        predictors: the networks.
+        layers: of the map.
+        batch: patches that go through a network together.
+        block: rows and columns of the blocks in which the scene is stored.
+    """
+    width = plan.lefts[-1] + plan.size[1] - plan.lefts[0]
+    wanted = plan.columns[1] - plan.columns[0]
+    bands = sum(len(inputs.optical) + len(inputs.sar) for each in predictors for inputs in each.inputs)
+    classes = len(predictors[0].bundle.legend)
+    layer_bytes = sum(len(each.bands) * (2 if each.dtype == "float16" else 1) for each in layers)
+    return Needs(
+        process=-(-psutil.Process().memory_info().rss // _STEP) * _STEP,
+        rows=(bands * _FLOAT + 1) * ring_rows(plan, block) * width + _CACHE,
+        stitching=classes * _FLOAT * min(plan.size[0], plan.rows[1] - plan.rows[0]) * wanted,
+        network=max(_pass(each, plan.size, batch) for each in predictors),
+        # a block that fills, the strip before it and what a file is packed from
+        writing=3 * layer_bytes * min(BLOCK, plan.rows[1] - plan.rows[0]) * wanted,
+    )
+
+
+def largest_batch(
+    plan: Plan,
+    predictors: Sequence[Predictor],
+    layers: Sequence[Layer],
+    *,
+    most: int,
+    block: tuple[int, int],
+    budget: int,
+) -> int:
+    """The largest batch, halved from `most`, whose needs fit a budget in bytes.
+
+    Raises:
+        SceneError: if one patch at a time does not.
+    """
+    found = None
+    while most:
+        found = needs(plan, predictors, layers, batch=most, block=block)
+        if found.total <= budget:
+            return most
+        most //= 2
+    assert found is not None
+    raise SceneError(
+        f"{budget / 1e6:,.0f} MB do not suffice for a map {plan.columns[1] - plan.columns[0]} px wide: "
+        f"{found.total / 1e6:,.0f} MB are needed ({found.process / 1e6:,.0f} for the program, "
+        f"{found.rows / 1e6:,.0f} for rows of the scene, {found.stitching / 1e6:,.0f} for stitching, "
+        f"{found.network / 1e6:,.0f} for the network, {found.writing / 1e6:,.0f} for writing)",
+        hint="give it more, or map the scene in narrower parts: --crop",
+    )
+
+
+def check_whole(plan: Plan, predictors: Sequence[Predictor]) -> None:
+    """Refuse an image that a network cannot see at once on its device.
+
+    Raises:
+        SceneError: naming the largest side that fits.
+    """
+    for predictor in predictors:
+        needed, free = _pass(predictor, plan.size, 1), free_memory(predictor.device)
+        if needed <= free:
+            continue
+        inputs, network = predictor.bundle.manifest.inputs, predictor.network
+        side = largest_side(
+            network,
+            (len(inputs.optical), len(inputs.sar)),
+            multiple=int(getattr(network, "multiple", 1)),
+            budget=free,
+            dtype=predictor.dtype,
+            method=predictor.method,
+        )
+        height, width = plan.size
+        raise SceneError(
+            f"{height} x {width} px at once need about {needed / 1e9:.1f} GB with bundle {predictor.bundle.name}, "
+            f"{free / 1e9:.1f} GB are free on {predictor.device}",
+            hint=f"the largest square that fits is {side} px wide: leave out --whole, or map parts with --crop",
+        )
+
+
+def _pass(predictor: Predictor, size: tuple[int, int], batch: int) -> int:
+    inputs = predictor.bundle.manifest.inputs
+    found = forward_bytes(
+        predictor.network,
+        (len(inputs.optical), len(inputs.sar)),
+        size,
+        batch,
+        dtype=predictor.dtype,
+        method=predictor.method,
+    )
+    return 0 if found is None else with_overhead(found)

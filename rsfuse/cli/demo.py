@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rsfuse.cli import evaluate, options, show
-from rsfuse.cli import predict as prediction
+from rsfuse.cli import evaluate, options, predict_report, show
 
 if TYPE_CHECKING:
     from rsfuse.legend import Legend
@@ -53,7 +52,7 @@ def demo(
         scores = evaluate_map(report.output, paths.truth, progress=progress)
     document = {
         "simulated": True,
-        "prediction": prediction.document(report, predictor),
+        "prediction": predict_report.document(report, [predictor]),
         "scores": scores.to_dict(),
         "picture": str(out / "demo.png"),
     }
@@ -62,7 +61,7 @@ def demo(
     if as_json:
         show.document(document)
     else:
-        prediction.tell(report)
+        predict_report.tell(report)
         evaluate.tell(scores)
         show.line(f"look at {out / 'demo.png'}; the map is {report.output}, the figures are in {out / 'metrics.json'}")
 

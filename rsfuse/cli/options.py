@@ -13,12 +13,30 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rsfuse.cli import show
+
+_SIZES = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of "2G" or "500M"."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is not like 2G or 500M")
+    return int(float(found[1]) * _SIZES[found[2].upper()])
+
+
+def parse_batch(text: str) -> int:
+    """Patches of "8"; 0 for "auto"."""
+    if text != "auto" and not (text.isdecimal() and int(text) > 0):
+        raise typer.BadParameter(f"{text!r} is neither a number of patches nor auto")
+    return 0 if text == "auto" else int(text)
 
 
 class BandNumbers(tuple[int, ...]):

@@ -2,91 +2,302 @@
 
 from __future__ import annotations
 
+from enum import Enum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from rsfuse.cli import options, show
+from rsfuse.cli import options, predict_report, show
+from rsfuse.errors import OutputError, RsfuseError, SceneError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rsfuse.learn.inference.predictor import Predictor
-    from rsfuse.tasks.predict import PredictReport
+    from rsfuse.learn.inference.views import Look
+    from rsfuse.raster.pairs import Pair
+    from rsfuse.raster.scene import Bands
+    from rsfuse.tasks.predict import PredictSettings
+
+_WRITTEN, _MAPPED, _MACHINE = "What is written", "How it is mapped", "The machine"
+_FAILED = 2
+
+
+class _Look(Enum):
+    """Ways of test-time augmentation; Typer takes no list of literals."""
+
+    FLIPS = "flips"
+    TURNS = "turns"
+    SCALES = "scales"
+    ANCHORS = "anchors"
 
 
 def predict(
-    scene: options.Optical,
+    scenes: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="SCENE",
+            help="Optical raster: anything GDAL reads, any bands. Several, or a list (CSV or GeoJSON with the columns "
+            "optical, sar, name), are mapped one after the other.",
+            show_default=False,
+        ),
+    ] = None,
     sar: options.Sar = None,
+    sar_dir: Annotated[
+        Path | None,
+        typer.Option("--sar-dir", help="Folder of SAR rasters: each scene gets the one that covers most of it."),
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The map.", show_default="SCENE_landcover.tif in the current folder"),
+        typer.Option(
+            "--out",
+            "-o",
+            help="The map; of several scenes, a folder for the maps.",
+            show_default="SCENE_landcover.tif in the current folder",
+        ),
     ] = None,
-    bundle: options.BundleName = "sentinel-10m",
+    bundle: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--bundle",
+            help="Trained bundle: a name that `rsfuse bundles` lists, or a folder. Given again, both are averaged.",
+            show_default="sentinel-10m",
+        ),
+    ] = None,
     optical_bands: options.OpticalBands = None,
     sar_bands: options.SarBands = None,
+    crop: Annotated[
+        str,
+        typer.Option(
+            "--crop",
+            "--bounds",
+            "--aoi",
+            metavar="LEFT,BOTTOM,RIGHT,TOP or FILE",
+            help="Part to map: bounds in the scene's coordinates, or polygons, outside of which nothing is mapped.",
+            show_default="all",
+        ),
+    ] = "",
+    confidence: Annotated[
+        bool, typer.Option("--confidence", help="Write how sure each pixel is, 0 to 254.", rich_help_panel=_WRITTEN)
+    ] = False,
+    probabilities: Annotated[
+        Literal["uint8", "float16"] | None,
+        typer.Option("--probabilities", help="Write the probability of every class.", rich_help_panel=_WRITTEN),
+    ] = None,
+    validity: Annotated[
+        bool,
+        typer.Option(
+            "--validity", help="Write which sensors saw each pixel: 1 optical, 2 SAR, 3 both.", rich_help_panel=_WRITTEN
+        ),
+    ] = False,
+    polygons: Annotated[
+        Path | None,
+        typer.Option("--polygons", help="Write the map as polygons, too: a GeoPackage.", rich_help_panel=_WRITTEN),
+    ] = None,
+    min_area: Annotated[
+        float,
+        typer.Option("--min-area", min=0, help="Smallest polygon, in square metres.", rich_help_panel=_WRITTEN),
+    ] = 0.0,
+    stac: Annotated[
+        bool, typer.Option("--stac", help="Write a STAC item beside the map.", rich_help_panel=_WRITTEN)
+    ] = False,
+    overlap: Annotated[
+        int | None,
+        typer.Option(
+            "--overlap",
+            min=0,
+            help="Pixels that neighbouring patches share.",
+            show_default="as the bundle says",
+            rich_help_panel=_MAPPED,
+        ),
+    ] = None,
     blend: Annotated[
-        Literal["hann", "crop"], typer.Option(help="Where patches overlap: blend their probabilities, or cut halfway.")
+        Literal["hann", "gaussian", "crop"],
+        typer.Option(help="Where patches overlap: blend their probabilities, or cut halfway.", rich_help_panel=_MAPPED),
     ] = "hann",
-    batch_size: options.BatchSize = 4,
+    whole: Annotated[
+        bool,
+        typer.Option("--whole", help="Let the network see the whole image at once.", rich_help_panel=_MAPPED),
+    ] = False,
+    tta: Annotated[
+        list[_Look] | None,
+        typer.Option(
+            "--tta",
+            help="Test-time augmentation: average over flips (2 passes), quarter turns (4), scales (3), or anchors of "
+            "the scaling (up to 5); may be given again.",
+            rich_help_panel=_MAPPED,
+        ),
+    ] = None,
     device: options.Device = "auto",
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"],
+        typer.Option(help="Of convolutions; auto is float16 on a GPU.", rich_help_panel=_MACHINE),
+    ] = "auto",
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile", help="torch.compile the network first: pays off on large scenes.", rich_help_panel=_MACHINE
+        ),
+    ] = False,
+    batch_size: Annotated[
+        int,
+        typer.Option(
+            "--batch-size",
+            parser=options.parse_batch,
+            metavar="N or auto",
+            help="Patches that go through the network together; halved where memory does not suffice.",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = "auto",  # type: ignore[assignment]  # Typer parses defaults, too
+    max_memory: Annotated[
+        int | None,
+        typer.Option(
+            "--max-memory",
+            parser=options.parse_size,
+            metavar="SIZE",
+            help="Memory to stay under, such as 2G: the batch is made to fit.",
+            show_default="no limit",
+            rich_help_panel=_MACHINE,
+        ),
+    ] = None,
+    readers: Annotated[
+        int, typer.Option("--readers", min=1, help="Threads that read the scene.", rich_help_panel=_MACHINE)
+    ] = 2,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print patches, memory, bytes and time; write nothing.")
+    ] = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Map a scene: optical and SAR in, a land cover GeoTIFF out; scenes far larger than memory too."""
-    from rsfuse.learn.bundle import Bundle
+    """Map scenes: optical and SAR in, land cover GeoTIFFs out; scenes far larger than memory too.
+
+    A run that was stopped, however it was, goes on where it was when it is started again with the same options.
+    """
+    from rsfuse.learn.bundle import DEFAULT_BUNDLE, Bundle
     from rsfuse.learn.inference.predictor import Predictor
-    from rsfuse.raster.scene import Bands, Scene
+    from rsfuse.raster.crop import parse_crop
+    from rsfuse.raster.scene import Bands
     from rsfuse.tasks.predict import PredictSettings
-    from rsfuse.tasks.predict import predict as map_scene
 
-    output = out or Path(f"{scene.stem}_landcover.tif")
-    settings = PredictSettings(batch_size=batch_size, blend=blend, overwrite=overwrite)
-    with Scene(scene, sar, bands=Bands(optical_bands, sar_bands)) as opened:
-        predictor = Predictor(Bundle.open(bundle), device=device)
-        with show.progress("predicting", "patches") as progress:
-            report = map_scene(opened, predictor, output, settings, progress)
-    if as_json:
-        show.document(document(report, predictor))
-    else:
-        tell(report)
-
-
-def document(report: PredictReport, predictor: Predictor) -> dict[str, Any]:
-    """The report as plain data for --json."""
-    return {
-        "output": str(report.output),
-        "legend": report.legend.to_dict()["classes"],
-        "pixels": {str(each.code): int(count) for each, count in zip(report.legend, report.pixels, strict=True)},
-        "seconds": round(report.seconds, 2),
-        "megapixels": round(report.megapixels, 3),
-        "patches": report.patches,
-        "patches_skipped": report.patches_skipped,
-        "device": str(predictor.device),
-        "bundle": predictor.bundle.name,
-        "peak_memory_mb": report.peak_memory_mb,
-        "gsd_m": None if report.gsd_m != report.gsd_m else round(report.gsd_m, 3),
-        "coreg": None,  # the co-registration check comes with `rsfuse coreg`
-    }
-
-
-def tell(report: PredictReport) -> None:
-    """The report as a table."""
-    total = max(int(report.pixels.sum()), 1)
-    hectares = report.gsd_m**2 / 1e4
-    rows = [
-        (
-            each.code,
-            each.name,
-            f"{100 * count / total:.1f} %",
-            "-" if hectares != hectares else f"{count * hectares:,.0f}",
-        )
-        for each, count in zip(report.legend, report.pixels, strict=True)
-    ]
-    show.table(str(report.output), ("code", "class", "share", "hectares"), rows)
-    speed = report.megapixels / report.seconds
-    show.note(
-        f"{report.megapixels:,.1f} Mpx in {report.seconds:.1f} s ({speed:.2f} Mpx/s), {report.patches} patches, "
-        f"{report.patches_skipped} without data, {report.peak_memory_mb} MB of memory at most"
+    pairs = _pairs(scenes or [], sar, sar_dir)
+    several = len(pairs) > 1 or (out is not None and out.is_dir())
+    if several and polygons is not None:
+        raise OutputError("--polygons names one file, and there are several scenes", hint="map them one by one")
+    settings = PredictSettings(
+        overlap=overlap,
+        blend=blend,
+        batch_size=batch_size or None,
+        max_memory=max_memory,
+        readers=readers,
+        crop=parse_crop(crop),
+        confidence=confidence,
+        probabilities=probabilities,
+        validity=validity,
+        polygons=polygons,
+        min_area_m2=min_area,
+        stac=stac,
+        overwrite=overwrite,
     )
+    looks = cast("tuple[Look, ...]", tuple(each.value for each in tta or ()))
+    wake = partial(Predictor, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
+    predictors = [wake(Bundle.open(name)) for name in bundle or [DEFAULT_BUNDLE]]
+    bands = Bands(optical_bands, sar_bands)
+    work = _Work(predictors, settings, bands, dry_run=dry_run, as_json=as_json)
+    if several:
+        work.map_all(pairs, out or Path())
+    else:
+        work.map_one(pairs[0], out or Path(f"{pairs[0].name}_landcover.tif"))
+
+
+class _Work:
+    """The same for every scene of a call."""
+
+    def __init__(
+        self,
+        predictors: Sequence[Predictor],
+        settings: PredictSettings,
+        bands: Bands,
+        *,
+        dry_run: bool,
+        as_json: bool,
+    ) -> None:
+        self._predictors, self._settings, self._bands = predictors, settings, bands
+        self._dry_run, self._as_json = dry_run, as_json
+
+    def map_one(self, pair: Pair, output: Path) -> None:
+        """Map a scene and say what came out."""
+        told = self._map(pair, output)
+        if self._as_json:
+            show.document(told)
+
+    def map_all(self, pairs: Sequence[Pair], folder: Path) -> None:
+        """Map scenes one after the other into a folder; one that fails stops no other, and is told again at the end.
+
+        Raises:
+            Exit: with 2, if one has failed.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        told: list[dict[str, Any]] = []
+        for number, pair in enumerate(pairs, 1):
+            show.note(f"{number} of {len(pairs)}: {pair.optical or '-'} + {pair.sar or '-'}")
+            about = {"name": pair.name, "optical": pair.optical, "sar": pair.sar}
+            try:
+                told.append({**about, **self._map(pair, folder / f"{pair.name}_landcover.tif")})
+            except RsfuseError as error:
+                show.error(error)
+                told.append({**about, "error": str(error), "hint": error.hint})
+        failed = [each for each in told if "error" in each]
+        if self._as_json:
+            show.document({"scenes": told, "failed": len(failed)})
+        if failed:
+            names = ", ".join(each["name"] for each in failed)
+            show.warning(f"{len(failed)} of {len(pairs)} scenes failed: {names}")
+            raise typer.Exit(_FAILED)
+
+    def _map(self, pair: Pair, output: Path) -> dict[str, Any]:
+        from rsfuse.raster.scene import Scene
+        from rsfuse.tasks.predict import plan
+        from rsfuse.tasks.predict import predict as map_scene
+
+        with Scene(pair.optical, pair.sar, bands=self._bands) as scene:
+            if self._dry_run:
+                planned = plan(scene, self._predictors, self._settings)
+                if not self._as_json:
+                    predict_report.tell_plan(pair.name, planned)
+                return predict_report.plan_document(planned)
+            with show.progress("predicting", "patches") as progress:
+                report = map_scene(scene, self._predictors, output, self._settings, progress)
+        if not self._as_json:
+            predict_report.tell(report)
+        return predict_report.document(report, self._predictors)
+
+
+def _pairs(scenes: list[Path], sar: Path | None, sar_dir: Path | None) -> list[Pair]:
+    """What is to be mapped together.
+
+    Raises:
+        SceneError: if nobody can say.
+    """
+    from rsfuse.raster.pair_list import holds_pairs, pairs_in_list
+    from rsfuse.raster.pairs import Pair, pairs_by_overlap, unique_names
+
+    lists = [path for path in scenes if holds_pairs(path)]
+    if sar is not None and sar_dir is not None:
+        raise SceneError("--sar and --sar-dir are both given", hint="give --sar for one scene, --sar-dir for several")
+    if lists and (len(scenes) > 1 or sar or sar_dir):
+        raise SceneError(f"{lists[0]} is a list of scenes, and others are given beside it", hint="give the list alone")
+    if lists:
+        return pairs_in_list(lists[0])
+    if sar_dir is not None:
+        return pairs_by_overlap(scenes, sar_dir)
+    if not scenes and sar is None:
+        raise SceneError("there is nothing to map", hint="name a scene: rsfuse predict scene.tif --sar sar.tif")
+    if sar is not None and len(scenes) > 1:
+        raise SceneError(f"--sar names one raster for {len(scenes)} scenes", hint="give --sar-dir, or a list")
+    if sar is not None:
+        return [Pair(scenes[0] if scenes else None, sar, float("nan"), (scenes[0] if scenes else sar).stem)]
+    return [Pair(path, None, float("nan"), name) for path, name in zip(scenes, unique_names(scenes), strict=True)]

@@ -316,23 +316,11 @@ def _dataset(
 
 
 def _crop(text: str, window: tuple[int, int, int, int] | None) -> Crop:
-    from rsfuse.raster.crop import Crop
+    from rsfuse.raster.crop import Crop, parse_crop
 
     if text and window:
         raise TileSetError("--crop and --window are both given", hint="give one of them")
-    if not text:
-        return Crop(pixels=window)
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if not numbers and Path(text).exists():
-        return Crop(polygons=Path(text))
-    if len(numbers) != 4:
-        raise TileSetError(
-            f"{text!r} is neither a file of polygons nor four numbers", hint="write --crop LEFT,BOTTOM,RIGHT,TOP"
-        )
-    return Crop(bounds=(numbers[0], numbers[1], numbers[2], numbers[3]))
+    return Crop(pixels=window) if window else parse_crop(text)
 
 
 def _tile_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: bool) -> None:

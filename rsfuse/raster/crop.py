@@ -8,7 +8,7 @@ from typing import Any
 
 from rasterio.windows import Window
 
-from rsfuse.errors import TileSetError
+from rsfuse.errors import GridMismatchError, TileSetError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.area import Area, Bounds, crop
 
@@ -54,3 +54,24 @@ class Crop:
                 hint="give --window COLUMN ROW WIDTH HEIGHT inside the scene",
             )
         return Area(Window(*self.pixels))
+
+
+def parse_crop(text: str) -> Crop:
+    """A crop as it is written on a command line: "left,bottom,right,top", a file of polygons, or nothing for all.
+
+    Raises:
+        GridMismatchError: if it is none of these.
+    """
+    if not text:
+        return Crop()
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if not numbers and Path(text).exists():
+        return Crop(polygons=Path(text))
+    if len(numbers) != 4:
+        raise GridMismatchError(
+            f"{text!r} is neither a file of polygons nor four numbers", hint="write --crop LEFT,BOTTOM,RIGHT,TOP"
+        )
+    return Crop(bounds=(numbers[0], numbers[1], numbers[2], numbers[3]))

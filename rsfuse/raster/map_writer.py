@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.disk import check_free, check_space, writing
+from rsfuse.raster.drawn.pixel_area import row_areas_m2
 from rsfuse.raster.map_layer import BLOCK, Layer
 from rsfuse.raster.map_parts import MapParts, checksum
 from rsfuse.raster.opening import quiet
@@ -61,8 +62,21 @@ class MapWriter:
         """How many rows are there, from the top; those of an earlier run at first."""
         self.counts = np.zeros(256, np.int64)
         """Once sealed: how many pixels of each code the first layer has."""
+        self.areas_m2 = np.zeros(256)
+        """Once sealed: how much ground they cover; NaN where nobody can tell."""
+        self._row_m2 = row_areas_m2(grid)
         height = min(BLOCK, grid.height)
         self._block = [np.zeros((len(each.bands), height, grid.width), each.dtype) for each in layers]
+
+    @property
+    def folder(self) -> Path:
+        """Where the parts lie until the map is sealed."""
+        return self._parts.folder
+
+    @property
+    def kept(self) -> int:
+        """How many rows are on the disk for good."""
+        return self._parts.rows
 
     def _check_free(self, *, overwrite: bool) -> None:
         for layer in self._layers:
@@ -150,7 +164,9 @@ class MapWriter:
                 if checksum(pixels) != checksums[at]:
                     raise OSError("what can be read is not what was written")
                 if at == 0:
-                    self.counts += np.bincount(pixels.ravel(), minlength=256)
+                    counts = np.bincount(pixels.ravel(), minlength=256)
+                    self.counts += counts
+                    self.areas_m2 += counts * self._row_m2[rows.row_off : rows.row_off + rows.height].mean()
             levels = len(file.overviews(1))
         for level in range(levels):
             with quiet(), rasterio.open(path, OVERVIEW_LEVEL=level) as overview:

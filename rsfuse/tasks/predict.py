@@ -1,77 +1,37 @@
-"""Predict: a scene and a bundle in, a land cover map out, strip by strip."""
+"""Predict: a scene and bundles in, a land cover map out, strip by strip."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
-from rsfuse import __version__
-from rsfuse.geometry.blend import Blend
-from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS
-from rsfuse.learn.inference.agreement import agree, agree_together
-from rsfuse.learn.inference.conveyor import Conveyor, Tally
-from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs
+from rsfuse.learn.bundle_files import WEIGHTS
+from rsfuse.learn.inference.conveyor import Tally
+from rsfuse.learn.inference.needs import Needs
 from rsfuse.learn.inference.predictor import Predictor
-from rsfuse.learn.inference.products import Products
-from rsfuse.learn.inference.rows import Read, ScaledRows
-from rsfuse.learn.scaling import Scaler
+from rsfuse.learn.inference.scene_run import PredictSettings, SceneRun
 from rsfuse.legend import Legend
-from rsfuse.raster.crop import Crop
-from rsfuse.raster.drawn.map_polygons import MapPolygons, PolygonReport
+from rsfuse.raster.disk import check_free
+from rsfuse.raster.drawn.map_polygons import PolygonReport
 from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
-from rsfuse.raster.scene import OPTICAL, SAR, Scene
+from rsfuse.raster.scene import Scene
+from rsfuse.reports.stac import ModelRun, item_path, map_item, write_item
 from rsfuse.tasks.memory import peak_memory_mb
 from rsfuse.tasks.progress import Progress, unheard
 
-_SENSORS = {"optical": OPTICAL, "sar": SAR}
-_BATCH_CPU, _BATCH_GPU = 4, 16
+__all__ = ["DEFAULTS", "PredictPlan", "PredictReport", "PredictSettings", "plan", "predict"]
 
-
-@dataclass(frozen=True)
-class PredictSettings:
-    """What a user may choose about a prediction.
-
-    Args:
-        overlap: pixels that neighbouring patches share; None for what the bundle says.
-        blend: "hann" and "gaussian" blend where patches overlap, "crop" cuts.
-        batch_size: patches that go through the network together at most; None for what suits the device.
-        max_memory: bytes that the process may take; the batch is made smaller to fit.
-        readers: threads that read the scene.
-        crop: the part that is mapped, on the scene's own grid.
-        confidence: write how sure each pixel is, too.
-        probabilities: write the probability of every class, too, in such numbers.
-        validity: write which sensors have data, too.
-        polygons: write the regions of the map as polygons, too, to this GeoPackage.
-        min_area_m2: leave out polygons that cover less ground.
-        overwrite: replace a map that is there already.
-    """
-
-    overlap: int | None = None
-    blend: Blend = "hann"
-    batch_size: int | None = None
-    max_memory: int | None = None
-    readers: int = 2
-    crop: Crop = field(default_factory=Crop)
-    confidence: bool = False
-    probabilities: Literal["uint8", "float16"] | None = None
-    validity: bool = False
-    polygons: Path | None = None
-    min_area_m2: float = 0.0
-    overwrite: bool = False
+DEFAULTS = PredictSettings()
 
 
 @dataclass(frozen=True)
@@ -82,6 +42,8 @@ class PredictReport:
     legend: Legend
     pixels: NDArray[np.int64]
     """(K,) pixels of each class in the map."""
+    areas_m2: NDArray[np.float64]
+    """(K,) ground that they cover; NaN without a CRS."""
     gsd_m: float
     megapixels: float
     patches: int
@@ -94,11 +56,54 @@ class PredictReport:
     peak_memory_mb: int
 
 
+@dataclass(frozen=True)
+class PredictPlan:
+    """What a prediction would be."""
+
+    shape: tuple[int, int]
+    """Rows and columns of the map."""
+    gsd_m: float
+    patches: int
+    size: tuple[int, int]
+    """Rows and columns of a patch."""
+    overlap: int
+    batch_size: int
+    needs: Needs
+    output_bytes: int
+    """Of all layers before they are packed."""
+    seconds: float
+    """Of the forward passes, from one that was timed."""
+
+
+def plan(scene: Scene, predictor: Predictor | Sequence[Predictor], settings: PredictSettings) -> PredictPlan:
+    """What `predict` would do, with one forward pass to time it; nothing is written.
+
+    Raises:
+        As `predict`.
+    """
+    run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
+    layers = run.layers(Path("map.tif"))
+    pixel_bytes = sum(len(each.bands) * (4 if each.dtype == "float16" else 1) for each in layers)
+    passes = sum(len(each.inputs) for each in run.predictors)
+    one = sum(each.time(run.plan.size, run.batch_size) * len(each.inputs) for each in run.predictors) / passes
+    return PredictPlan(
+        shape=run.grid.shape,
+        gsd_m=scene.gsd_m,
+        patches=len(run.plan),
+        size=run.plan.size,
+        overlap=2 * run.halo,
+        batch_size=run.batch_size,
+        needs=run.needs(),
+        output_bytes=pixel_bytes * run.grid.height * run.grid.width,
+        seconds=one * passes * len(run.plan) / run.batch_size,
+    )
+
+
 def predict(
     scene: Scene,
     predictor: Predictor | Sequence[Predictor],
     output: Path,
-    settings: PredictSettings = PredictSettings(),
+    settings: PredictSettings = DEFAULTS,
     progress: Progress = unheard,
 ) -> PredictReport:
     """Map a scene. A run that was stopped is gone on with by asking for the same again.
@@ -119,151 +124,69 @@ def predict(
     start = time.monotonic()
     run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
     layers, tally, polygons = run.layers(output), Tally(), None
+    if settings.stac:
+        check_free(item_path(output), overwrite=settings.overwrite)
     with MapWriter(layers, run.grid, asked=run.asked(), overwrite=settings.overwrite) as writer:
         resumed = writer.rows
         if resumed < run.grid.height:
-            run.write_rest(writer, tally, progress)
+            with _telling_what_is_kept(writer):
+                run.write_rest(writer, tally, progress)
         if settings.polygons is not None:
             polygons = run.draw(writer, settings.polygons)
         writer.seal()
+    seconds = time.monotonic() - start
+    if settings.stac:
+        write_item(item_path(output), _item(run, layers, seconds))
     return PredictReport(
         output=output,
         legend=run.products.legend,
         pixels=writer.counts[list(run.products.legend.codes)],
+        areas_m2=writer.areas_m2[list(run.products.legend.codes)],
         gsd_m=scene.gsd_m,
         megapixels=run.grid.height * run.grid.width / 1e6,
         patches=tally.passed,
         patches_skipped=tally.skipped,
         rows_resumed=resumed,
         polygons=polygons,
-        seconds=time.monotonic() - start,
+        seconds=seconds,
         peak_memory_mb=peak_memory_mb(),
     )
 
 
-class SceneRun:
-    """One scene under some networks, with one user's settings; everything is checked that can be before the work.
-
-    Raises:
-        As `predict`, but for what only reading and writing tells.
-    """
-
-    def __init__(self, scene: Scene, predictors: Sequence[Predictor], settings: PredictSettings) -> None:
-        self.scene, self.predictors, self.settings = scene, predictors, settings
-        bundles = [each.bundle for each in predictors]
-        agree_together(bundles)
-        for bundle in bundles:
-            agree(scene, bundle)
-        self.area = settings.crop.area(scene.grid)
-        self.grid = scene.grid.window(self.area.window)
-        patch = bundles[0].manifest.patch
-        self.halo = patch.halo if settings.overlap is None else settings.overlap // 2
-        self.plan = self._plan(patch.size)
-        self.products = Products(bundles[0].legend, settings.confidence, settings.probabilities, settings.validity)
-        if settings.polygons is not None:
-            self._open_polygons(settings.polygons).abort()  # what speaks against it is told now, not after hours
-        self.batch_size = self._batch_size()
-
-    def _plan(self, size: int) -> Plan:
-        shape, window = self.scene.grid.shape, self.area.window
-        if self.predictors[0].whole:
-            plan = Plan.whole(*shape, window=window)
-            check_whole(plan, self.predictors)
-            return plan
-        return Plan.sliding(*shape, size=size, halo=self.halo).within(window)
-
-    def _batch_size(self) -> int:
-        settings = self.settings
-        most = settings.batch_size or (_BATCH_GPU if self.predictors[0].device.type == "cuda" else _BATCH_CPU)
-        if settings.max_memory is None:
-            return most
-        layers = self.products.layers(Path("map.tif"), {})
-        budget, block = settings.max_memory, self.scene.block
-        return largest_batch(self.plan, self.predictors, layers, most=most, block=block, budget=budget)
-
-    def layers(self, output: Path) -> list[Layer]:
-        """The files of the map."""
-        bundles = [each.bundle for each in self.predictors]
-        networks = ", ".join(dict.fromkeys(str(each.manifest.network["name"]) for each in bundles))
-        return self.products.layers(output, {"bundle": ", ".join(each.name for each in bundles), "network": networks})
-
-    def needs(self) -> Needs:
-        """What it needs of memory at most."""
-        layers = self.products.layers(Path("map.tif"), {})
-        return needs(self.plan, self.predictors, layers, batch=self.batch_size, block=self.scene.block)
-
-    def asked(self) -> dict[str, Any]:
-        """All that the pixels depend on, as plain data."""
-        settings, scene, first = self.settings, self.scene, self.predictors[0]
-        return {
-            "optical": scene.optical_path and _file(scene.optical_path),
-            "SAR": scene.sar_path and _file(scene.sar_path),
-            "bands": [scene.optical_bands, scene.sar_bands],
-            "bundles": [f"{each.bundle.name} ({_digest(each.bundle)})" for each in self.predictors],
-            "crop": settings.crop.told,
-            "whole": first.whole,
-            "overlap": 2 * self.halo,
-            "blend": settings.blend,
-            "tta": first.looks,
-            "batch_size": self.batch_size,
-            "confidence": settings.confidence,
-            "probabilities": settings.probabilities,
-            "validity": settings.validity,
-            "device": first.device.type,
-            "precision": str(first.dtype),
-            "rsfuse": __version__,
-        }
-
-    def write_rest(self, writer: MapWriter, tally: Tally, progress: Progress) -> None:
-        """Map the rows that a writer does not have yet."""
-        plan = self.plan.within(_below(self.area.window, writer.rows))
-        seen = [(each, inputs) for each in self.predictors for inputs in each.inputs]
-        statistics = self.scene.statistics()
-        scalers = [Scaler(inputs, each.bundle.manifest.statistics or statistics) for each, inputs in seen]
-        conveyor = Conveyor([each for each, _ in seen], plan, batch_size=self.batch_size, blend=self.settings.blend)
-        with ExitStack() as opened:
-            reads = [self._read(opened.enter_context(self.scene.again())) for _ in range(self.settings.readers)]
-            rows = ScaledRows(reads, scalers, plan, block=self.scene.block, wanted=self.area.mask)
-            opened.enter_context(rows)
-            pen = opened.enter_context(ThreadPoolExecutor(1, "writer"))
-            written: Future[None] | None = None
-            for strip in conveyor.strips(rows, tally, progress):
-                products, top = self.products.of(strip), strip.top - int(self.area.window.row_off)
-                if written is not None:
-                    written.result()  # one strip behind at most: memory stays, and errors come out
-                written = pen.submit(writer.write, top, *products)
-            if written is not None:
-                written.result()
-
-    def _read(self, scene: Scene) -> Read:
-        """How a scene is read: with pixels of one sensor alone, where all networks do without the other."""
-        may_lack = set(_SENSORS).intersection(*(each.bundle.manifest.without for each in self.predictors))
-        return partial(scene.read_partial, needed=sum(_SENSORS[name] for name in set(_SENSORS) - may_lack))
-
-    def _open_polygons(self, path: Path) -> MapPolygons:
-        least, overwrite = self.settings.min_area_m2, self.settings.overwrite
-        return MapPolygons(path, self.grid, self.products.legend, min_area_m2=least, overwrite=overwrite)
-
-    def draw(self, writer: MapWriter, path: Path) -> PolygonReport:
-        """Write the polygons of a map whose rows are all there; before it is sealed, so that they can be done again."""
-        with self._open_polygons(path) as polygons:
-            for top, (codes, *others) in writer.blocks():
-                polygons.add(top, codes[0], others[0][0] if self.products.confidence else None)
-        return polygons.report
+@contextmanager
+def _telling_what_is_kept(writer: MapWriter) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if writer.kept:
+            told = f"interrupted: {writer.kept:,} rows are kept in {writer.folder}; the same command goes on from there"
+            raise KeyboardInterrupt(told) from interrupt
+        raise
 
 
-def _below(window: Window, rows: int) -> Window:
-    """What is left of a window under its first rows."""
-    return Window(window.col_off, window.row_off + rows, window.width, window.height - rows)
+def _item(run: SceneRun, layers: Sequence[Layer], seconds: float) -> dict[str, Any]:
+    """A finished map as a STAC item."""
+    sources = [path for path in (run.scene.optical_path, run.scene.sar_path) if path is not None]
+    runs, now = [_model_run(each, seconds) for each in run.predictors], datetime.now(UTC)
+    return map_item(layers, run.grid, runs=runs, sources=sources, when=now, polygons=run.settings.polygons)
 
 
-def _file(path: Path) -> str:
-    """A file as it is told from another, and from itself before it was changed."""
-    there = path.stat()
-    return f"{path.resolve()} ({there.st_size} bytes of {there.st_mtime})"
-
-
-def _digest(bundle: Bundle) -> str:
-    """First characters of a checksum over what a bundle computes with."""
-    parts = [bundle.folder / MANIFEST, bundle.folder / WEIGHTS]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in parts if path.is_file())).hexdigest()[:12]
+def _model_run(predictor: Predictor, seconds: float) -> ModelRun:
+    bundle, manifest = predictor.bundle, predictor.bundle.manifest
+    weights = bundle.folder / WEIGHTS
+    return ModelRun(
+        bundle=bundle.name,
+        network=str(manifest.network["name"]),
+        description=manifest.description,
+        optical_bands=manifest.inputs.optical,
+        sar_bands=manifest.inputs.sar,
+        patch=manifest.patch.size,
+        halo=manifest.patch.halo,
+        scaling=manifest.inputs.scaling.model_dump(),
+        weights=weights,
+        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        device=str(predictor.device),
+        seconds=seconds,
+        trained_on=manifest.trained_on,
+        scores=manifest.scores,
+    )

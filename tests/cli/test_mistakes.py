@@ -168,7 +168,7 @@ def test_an_interrupted_prediction_exits_with_130_leaving_nothing(rsfuse, raster
         raise KeyboardInterrupt
 
     scene = raster("scene.tif")
-    monkeypatch.setattr(Predictor, "probabilities", interrupt)
+    monkeypatch.setattr(Predictor, "score", interrupt)
     nothing_new()
     result = rsfuse("predict", scene)
     assert result.exit_code == 130
@@ -176,17 +176,17 @@ def test_an_interrupted_prediction_exits_with_130_leaving_nothing(rsfuse, raster
     assert not Path("scene_landcover.tif").exists()
 
 
-def test_control_c_in_the_middle_exits_with_130_leaving_nothing(raster, tmp_path):
-    raster("scene.tif", side=2000)
+def test_control_c_in_the_middle_exits_with_130_and_keeps_what_is_done(raster, tmp_path):
+    raster("scene.tif", side=1200)
     command = [sys.executable, "-m", "rsfuse", "predict", "scene.tif", "--device", "cpu"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(".*.part.tif")):  # the map is being written
-        assert process.poll() is None
-        assert time.monotonic() < deadline
+    journal = tmp_path / ".scene_landcover.tif.parts" / "done.jsonl"
+    while not journal.is_file() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in told
-    assert left_behind(tmp_path) == ["scene.tif"]
+    assert "512 rows are kept in" in told
+    assert left_behind(tmp_path) == [".scene_landcover.tif.parts", "scene.tif"]

@@ -12,10 +12,11 @@ from rsfuse.errors import BundleError, SceneError
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.inference.memory import forward_bytes, with_overhead
 from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.scene_run import SceneRun
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.scene import Scene
-from rsfuse.tasks.predict import PredictSettings, SceneRun, predict
+from rsfuse.tasks.predict import PredictSettings, predict
 
 HEIGHT, WIDTH = 150, 130
 

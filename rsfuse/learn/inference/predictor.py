@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
@@ -69,6 +70,15 @@ class Predictor:
         size = (optical.shape[-2], optical.shape[-1])
         with torch.inference_mode():
             return mean_of(self._seen(view, optical, sar, size) for view in self._views)
+
+    def time(self, size: tuple[int, int], batch: int) -> float:
+        """Seconds of scoring a batch of empty patches; the second time, for the first is slower."""
+        inputs = self.bundle.manifest.inputs
+        empty = [torch.zeros((batch, len(bands), *size), device=self.device) for bands in (inputs.optical, inputs.sar)]
+        for _ in range(2):
+            start = time.perf_counter()
+            self.score(empty[0], empty[1]).flatten()[0].item()  # waits for the device
+        return time.perf_counter() - start
 
     def _seen(self, view: View, optical: Tensor, sar: Tensor, size: tuple[int, int]) -> Tensor:
         seen = (view.of(each).contiguous(memory_format=torch.channels_last) for each in (optical, sar))

@@ -68,7 +68,7 @@ imports: $(READY) ## import-linter: imports only go down the house
 .PHONY: tests
 tests: $(READY) ## the quick tests; PYTEST="-k plan -x" passes options on
 	@echo "make: running the tests"
-	@$(BIN)/pytest --quiet -m "not slow" $(PYTEST)
+	@$(BIN)/pytest --quiet --numprocesses 2 -m "not slow" $(PYTEST)
 
 .PHONY: test-slow
 test-slow: $(READY) ## the tests that `make test` leaves out

@@ -142,7 +142,7 @@ def test_many_rasters_in_three_crs_are_paired_as_if_all_were_compared_with_all(p
 
 
 def test_of_sar_rasters_that_cover_the_same_the_nearest_name_is_taken(put, tmp_path, caplog):
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, "rsfuse")
     optical = [put("o/S2_porto_2021.tif"), put("o/s2_PELOTAS_2021.tif")]
     put("s/S1_a.tif", east(-1, 1002))
     put("s/S1_pelotas_2021.tif")

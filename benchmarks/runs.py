@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, pstdev
+from statistics import mean, stdev
 from typing import Any
 
 SCORES = "scores.json"
@@ -47,9 +47,9 @@ def by_seed(scores: Mapping[str, Scores], name: str, test: str) -> list[Scores]:
 
 
 def spread(values: Iterable[float]) -> str:
-    """Mean and standard deviation of several seeds."""
+    """Mean and sample standard deviation of several seeds."""
     values = list(values)
-    told = f"{mean(values):.3f}" + (f" ± {pstdev(values):.3f}" if len(values) > 1 else "")
+    told = f"{mean(values):.3f}" + (f" ± {stdev(values):.3f}" if len(values) > 1 else "")
     return told.replace("0.", ".")
 
 

@@ -59,6 +59,16 @@ def writing(path: Path) -> Iterator[None]:
         raise OutputError(f"{path} cannot be written: {error}", hint="check that you may write there") from error
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file in one go: one that is there is replaced, or stays as it is."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _full(path: Path, free: int, needed: int | None = None) -> OutputError:
     wants = "" if needed is None else f", up to {needed / 1e6:.1f} MB more needed"
     return OutputError(

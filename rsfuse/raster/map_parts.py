@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.asked import compare, plain
-from rsfuse.raster.disk import check_space, writing
+from rsfuse.raster.disk import check_space, replace_text, writing
 from rsfuse.raster.map_layer import BLOCK, Layer
 from rsfuse.raster.opening import GDAL_ERRORS, quiet
 from rsfuse.raster.virtual import virtual
@@ -93,8 +93,10 @@ class MapParts:
     def blocks(self) -> Iterator[tuple[int, list[NDArray[Any]]]]:
         """The rows of blocks that are done: the first row, and (bands, h, W) of each layer."""
         for number in range(len(self.checksums)):
-            with quiet(), ExitStack() as opened:
-                files = [opened.enter_context(rasterio.open(self._part(number, at))) for at in range(len(self._layers))]
+            with ExitStack() as opened:
+                parts = [self._part(number, at) for at in range(len(self._layers))]
+                with quiet():
+                    files = [opened.enter_context(rasterio.open(part)) for part in parts]
                 pixels = [file.read() for file in files]
             yield number * BLOCK, pixels
 
@@ -146,9 +148,7 @@ class MapParts:
         for path in self.folder.iterdir():
             if path.name != _LOCK:
                 path.unlink()
-        part = self.folder / f"{_ASKED}.part"
-        part.write_text(json.dumps(self._asked, indent=1), encoding="utf-8")
-        part.replace(self.folder / _ASKED)
+        replace_text(self.folder / _ASKED, json.dumps(self._asked, indent=1))
 
     def _find_done(self) -> None:
         """Take what the journal tells for as long as the parts are what it tells."""

@@ -17,9 +17,13 @@ LEGEND_TAG = "LEGEND"
 
 def paint(codes: DatasetWriter, legend: Legend) -> None:
     """Give an open file of class codes its colour table and its legend. Do so before the first pixel is written."""
-    colors = {each.code: (*each.color, 255) for each in legend}
-    codes.write_colormap(1, {**colors, NODATA: (0, 0, 0, 0)})
+    codes.write_colormap(1, color_table(legend))
     codes.update_tags(1, **{LEGEND_TAG: json.dumps(legend.to_dict())})
+
+
+def color_table(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
+    """Red, green, blue and opacity of each code; nothing is seen where there is no data."""
+    return {**{each.code: (*each.color, 255) for each in legend}, NODATA: (0, 0, 0, 0)}
 
 
 def painted_legend(tags: Mapping[str, str]) -> Legend | None:

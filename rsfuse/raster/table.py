@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import TileSetError
-from rsfuse.raster.disk import writing
+from rsfuse.raster.disk import replace_text, writing
 
 TYPES = ("any", "boolean", "integer", "number", "string")
 """What a field may hold; "any" is for lists and mappings."""
@@ -43,13 +43,8 @@ def write_table(
         ValueError: if a type is unknown, a record has other keys, or a number is infinite.
     """
     lines = "".join(_lines(header, records, fields))
-    part = path.with_name(f".{path.name}.part")
     with writing(path):
-        try:
-            part.write_text(lines, encoding="utf-8", newline="\n")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        replace_text(path, lines)
 
 
 def read_table(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 import rsfuse
 from rsfuse.geometry.grid import Grid
-from rsfuse.legend import NODATA, Legend
+from rsfuse.legend import Legend
 from rsfuse.raster.map_layer import BLOCK, Layer
-from rsfuse.raster.painted import LEGEND_TAG
+from rsfuse.raster.painted import LEGEND_TAG, color_table
 
 _TYPES = {"uint8": "Byte", "float32": "Float32"}
 
@@ -54,10 +54,10 @@ def _tell(node: Element, tags: Mapping[str, str]) -> None:
 
 
 def _color(band: Element, legend: Legend) -> None:
-    """A colour for each of 256 codes: black where the legend has none, nothing where there is no data."""
-    table, colors = SubElement(band, "ColorTable"), {each.code: (*each.color, 255) for each in legend}
+    """A colour for each of 256 codes, black where the legend has none."""
+    table, colors = SubElement(band, "ColorTable"), color_table(legend)
     for code in range(256):
-        color = (0, 0, 0, 0) if code == NODATA else colors.get(code, (0, 0, 0, 255))
+        color = colors.get(code, (0, 0, 0, 255))
         SubElement(table, "Entry", {f"c{at}": str(value) for at, value in enumerate(color, 1)})
 
 

@@ -29,7 +29,7 @@ from shapely.geometry.polygon import orient
 
 from rsfuse import __version__
 from rsfuse.geometry.grid import Grid
-from rsfuse.raster.disk import writing
+from rsfuse.raster.disk import replace_text, writing
 from rsfuse.raster.footprint import carried, gsd_m, outline
 from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.opening import open_raster
@@ -116,13 +116,8 @@ def write_item(path: Path, item: Mapping[str, Any]) -> None:
         ValueError: if a number is not finite.
     """
     text = json.dumps(item, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    part = path.with_name(f".{path.name}.part")
     with writing(path):
-        try:
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        replace_text(path, text)
 
 
 def _extensions(assets: Mapping[str, Mapping[str, Any]]) -> list[str]:

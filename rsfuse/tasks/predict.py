@@ -84,8 +84,7 @@ def plan(scene: Scene, predictor: Predictor | Sequence[Predictor], settings: Pre
     run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
     layers = run.layers(Path("map.tif"))
     pixel_bytes = sum(len(each.bands) * (4 if each.dtype == "float16" else 1) for each in layers)
-    passes = sum(len(each.inputs) for each in run.predictors)
-    one = sum(each.time(run.plan.size, run.batch_size) * len(each.inputs) for each in run.predictors) / passes
+    batch_s = sum(each.time(run.plan.size, run.batch_size) * len(each.inputs) for each in run.predictors)
     return PredictPlan(
         shape=run.grid.shape,
         gsd_m=scene.gsd_m,
@@ -95,7 +94,7 @@ def plan(scene: Scene, predictor: Predictor | Sequence[Predictor], settings: Pre
         batch_size=run.batch_size,
         needs=run.needs(),
         output_bytes=pixel_bytes * run.grid.height * run.grid.width,
-        seconds=one * passes * len(run.plan) / run.batch_size,
+        seconds=batch_s * len(run.plan) / run.batch_size,
     )
 
 

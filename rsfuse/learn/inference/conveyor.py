@@ -20,6 +20,9 @@ from rsfuse.learn.inference.stitcher import Stitcher
 
 _log = logging.getLogger(__name__)
 
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
 
 @dataclass(frozen=True)
 class Strip:
@@ -67,9 +70,7 @@ class Conveyor:
         self._batch_size = batch_size
         self._inputs = [_Inputs(each, plan.size) for each in predictors]
 
-    def strips(
-        self, rows: ScaledRows, tally: Tally, progress: Callable[[int, int], None] | None = None
-    ) -> Iterator[Strip]:
+    def strips(self, rows: ScaledRows, tally: Tally, progress: Progress | None = None) -> Iterator[Strip]:
         """Finished rows from top to bottom; their scores are probabilities.
 
         Args:

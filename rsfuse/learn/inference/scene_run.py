@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS
 from rsfuse.learn.inference.agreement import agree, agree_together
-from rsfuse.learn.inference.conveyor import Conveyor, Tally
+from rsfuse.learn.inference.conveyor import Conveyor, Progress, Tally
 from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.products import Products
@@ -30,8 +30,6 @@ from rsfuse.raster.drawn.map_polygons import MapPolygons, PolygonReport
 from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
 from rsfuse.raster.scene import OPTICAL, SAR, Scene
-
-Progress = Callable[[int, int], None]
 
 _SENSORS = {"optical": OPTICAL, "sar": SAR}
 _BATCH_CPU, _BATCH_GPU = 4, 16
@@ -149,8 +147,8 @@ class SceneRun:
         """Map the rows that a writer does not have yet."""
         plan = self.plan.within(_below(self.area.window, writer.rows))
         seen = [(each, inputs) for each in self.predictors for inputs in each.inputs]
-        statistics = self.scene.statistics()
-        scalers = [Scaler(inputs, each.bundle.manifest.statistics or statistics) for each, inputs in seen]
+        own = cache(self.scene.statistics)  # read once, and only where a bundle has none
+        scalers = [Scaler(inputs, each.bundle.manifest.statistics or own()) for each, inputs in seen]
         conveyor = Conveyor([each for each, _ in seen], plan, batch_size=self.batch_size, blend=self.settings.blend)
         with ExitStack() as opened:
             reads = [self._read(opened.enter_context(self.scene.again())) for _ in range(self.settings.readers)]

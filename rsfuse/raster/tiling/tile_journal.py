@@ -14,7 +14,7 @@ from typing import Any
 
 from rsfuse.errors import OutputError, TileSetError
 from rsfuse.raster.asked import compare, plain
-from rsfuse.raster.disk import writing
+from rsfuse.raster.disk import replace_text, writing
 from rsfuse.raster.manifest import LAYERS, TILES, Manifest, SceneEntry, read_manifest
 
 JOURNAL = ".journal"
@@ -74,9 +74,7 @@ class TileJournal:
             self.records.mkdir(parents=True, exist_ok=True)
             if not self.begun:
                 self._clear()  # stopped in here, the next run finds the folder of records, and clears up again
-                part = self.records / f"{_ASKED}.part"
-                part.write_text(json.dumps(self._asked, indent=1), encoding="utf-8")
-                part.replace(self.records / _ASKED)
+                replace_text(self.records / _ASKED, json.dumps(self._asked, indent=1))
                 self._anew = False
             for name in layers:
                 (self.folder / name).mkdir(exist_ok=True)

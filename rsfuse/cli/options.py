@@ -4,8 +4,7 @@
 |-----------------------------------|---------------------------------|
 | --sar, --optical-bands, --sar-bands | tile, predict                 |
 | --out/-o                          | tile, train, predict, demo      |
-| --bundle                          | predict, eval                   |
-| --device, --batch-size            | train, predict, eval, demo      |
+| --device                          | train, predict, eval, demo      |
 | --legend                          | tile, eval                      |
 | --overwrite                       | tile, train, predict, info, demo |
 | --json, -q, -v                    | all                             |
@@ -56,7 +55,6 @@ def parse_bands(text: str) -> BandNumbers:
     return bands
 
 
-Optical = Annotated[Path, typer.Argument(help="Optical raster: anything GDAL reads, any bands.", show_default=False)]
 Sar = Annotated[
     Path | None,
     typer.Option(
@@ -90,9 +88,6 @@ LegendName = Annotated[
         help="What labels mean: a known legend such as whu-opt-sar, ddhr, dubai, or a YAML file.",
         show_default=False,
     ),
-]
-BundleName = Annotated[
-    str, typer.Option("--bundle", help="Trained bundle: a name that `rsfuse bundles` lists, or a folder.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Patches that go through the network together.")]

@@ -124,11 +124,6 @@ class Scene(Closing):
         return first
 
     @property
-    def stem(self) -> str:
-        """Name of the first file, without its ending."""
-        return self._first.path.stem
-
-    @property
     def optical_bands(self) -> tuple[str, ...]:
         """Names of the optical channels; none where there is no optical."""
         return self._optical.names if self._optical else ()

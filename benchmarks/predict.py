@@ -1,9 +1,10 @@
 """Time of `predict`, from the first read to the sealed map, over the time of the bare forward passes.
 
 Run: python -m benchmarks.predict --out FOLDER [--rounds 3] [--only bundle toy one-layer]
-bundle: the default bundle on San Antonio (../shared/data); toy: five convolutions of 3 x 3 on a simulated scene of
-5556 x 3704 px, patches of 512 px that overlap by 128; one-layer: a 1 x 1 convolution there, beside rasterio copying the
-same blocks. Both sides run in turn in one process, on the same patches and batches; medians and their ratio.
+bundle: the default bundle on San Antonio (../shared/data); toy: five convolutions of 3 x 3 on four bands of bytes (LZW,
+5556 x 3704 px, simulated), patches of 512 px that overlap by 128, scaled by constants; one-layer: a 1 x 1 convolution
+on four bands of uint16 and SAR (DEFLATE), scaled by the scene's percentiles, beside rasterio copying the same blocks.
+Both sides run in turn in one process, on the same patches and batches; medians and their ratio.
 """
 
 from __future__ import annotations
@@ -24,14 +25,21 @@ from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.views import views
-from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
+from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling, PercentileScaling
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.predict import PredictSettings, predict
 
 HEIGHT, WIDTH, BATCH = 3704, 5556, 4
-SCALING = PercentileScaling(kind="scene-percentiles")
+BANDS = ("blue", "green", "red", "nir")
+INPUTS = {
+    "toy": Inputs(
+        optical=BANDS,
+        scaling=MomentScaling(kind="fixed-moments", optical=Moments(mean=(128,) * 4, std=(64,) * 4)),
+    ),
+    "one-layer": Inputs(optical=BANDS, sar=("hh",), scaling=PercentileScaling(kind="scene-percentiles")),
+}
 
 
 class Stack(nn.Module):
@@ -50,12 +58,12 @@ class Stack(nn.Module):
 class Toy(Predictor):
     """A network that belongs to no bundle."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, inputs: Inputs) -> None:
         legend = LEGENDS["whu-opt-sar"]
         manifest = BundleManifest(
             description="toy",
             network={"name": "toy"},
-            inputs=Inputs(optical=("blue", "green", "red", "nir"), sar=("hh",), scaling=SCALING),
+            inputs=inputs,
             statistics=None,
             legend=legend.to_dict(),
             patch=PatchSize(size=512, halo=64),
@@ -70,9 +78,9 @@ class Toy(Predictor):
 
 
 def five_layers() -> nn.Module:
-    """Five convolutions of 3 x 3 and 8 channels."""
+    """Five convolutions of 3 x 3 and 8 channels, for optical alone."""
     layers: list[nn.Module] = []
-    for before in (5, 8, 8, 8):
+    for before in (4, 8, 8, 8):
         layers += [nn.Conv2d(before, 8, 3, padding=1), nn.ReLU()]
     return Stack([*layers, nn.Conv2d(8, 7, 3, padding=1)])
 
@@ -129,15 +137,28 @@ def main() -> None:
     simulated = options.out / "scene"
     if not (simulated / "optical.tif").is_file():
         write_scene(SimulatedScene(height=HEIGHT, width=WIDTH, seed=5), simulated, overwrite=True)
+    if not (simulated / "bytes.tif").is_file():
+        write_bytes(simulated / "optical.tif", simulated / "bytes.tif")
     for name in options.only:
         measure(name, simulated, options.out, options.rounds)
+
+
+def write_bytes(optical: Path, copied: Path) -> None:
+    """The bands of a scene in bytes, LZW, brought to 1 to 255."""
+    with rasterio.open(optical) as source:
+        profile = {**source.profile, "dtype": "uint8", "compress": "lzw", "photometric": "minisblack", "alpha": "no"}
+        with rasterio.open(copied, "w", **profile) as target:
+            most = max(band.max for band in source.stats())
+            for _, window in source.block_windows(1):
+                target.write((source.read(window=window) * (254 / most) + 1).astype("uint8"), window=window)
+            target.descriptions = source.descriptions
 
 
 def measure(name: str, simulated: Path, folder: Path, rounds: int) -> None:
     """One comparison, or two for the network of one layer."""
     place = DATA / "san_antonio" if name == "bundle" else simulated
-    paths = [place / "optical.tif", place / "sar.tif"]
-    predictor = Predictor(Bundle.open(), device="cpu") if name == "bundle" else Toy(NETWORKS[name]())
+    paths = [simulated / "bytes.tif"] if name == "toy" else [place / "optical.tif", place / "sar.tif"]
+    predictor = Predictor(Bundle.open(), device="cpu") if name == "bundle" else Toy(NETWORKS[name](), INPUTS[name])
     settings = PredictSettings(batch_size=BATCH, overwrite=True)
     with Scene(*paths) as scene:
         run = partial(predict, scene, predictor, folder / f"{name}.tif", settings)

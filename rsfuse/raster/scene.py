@@ -226,7 +226,7 @@ def _joined(optical: _Read | None, sar: _Read | None) -> Sample:
 def _band_statistics(raster: AlignedRaster) -> tuple[BandStatistics, ...]:
     parts = []
     for window in _sample_windows(raster.grid):
-        pixels, valid = raster.read(window)
+        pixels, valid = raster.read_stored(window)
         parts.append(pixels[:, valid])
     values = np.concatenate(parts, axis=1)  # (C, n)
     if values.shape[1] == 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,16 +40,8 @@ class BandStatistics(Strict):
     @classmethod
     def of(cls, name: str, dtype: str, values: NDArray[Any], unit: str = "") -> BandStatistics:
         """Statistics of a sample of valid values (n,), of which there must be one at least."""
-        return cls(
-            name=name,
-            dtype=dtype,
-            minimum=float(values.min()),
-            maximum=float(values.max()),
-            mean=float(values.mean(dtype=np.float64)),
-            std=float(values.std(dtype=np.float64)),
-            percentiles=dict(zip(PERCENTILES, np.percentile(values, PERCENTILES).tolist(), strict=True)),
-            unit=unit,
-        )
+        take = _of_counts if values.dtype.kind in "iu" and values.dtype.itemsize <= 2 else _of_values
+        return cls(name=name, dtype=dtype, unit=unit, **take(values))
 
 
 class SceneStatistics(Strict):
@@ -56,6 +49,34 @@ class SceneStatistics(Strict):
 
     optical: tuple[BandStatistics, ...]
     sar: tuple[BandStatistics, ...]
+
+
+def _of_values(values: NDArray[Any]) -> dict[str, Any]:
+    return {
+        "minimum": float(values.min()),
+        "maximum": float(values.max()),
+        "mean": float(values.mean(dtype=np.float64)),
+        "std": float(values.std(dtype=np.float64)),
+        "percentiles": dict(zip(PERCENTILES, np.percentile(values, PERCENTILES).tolist(), strict=True)),
+    }
+
+
+def _of_counts(values: NDArray[Any]) -> dict[str, Any]:
+    """The same from how often each number occurs, in a tenth of the time."""
+    least = int(values.min())
+    counts = np.bincount(values.ravel() if least == 0 else np.subtract(values, least, dtype=np.int64).ravel())
+    numbers, until = np.arange(len(counts), dtype=np.float64) + least, counts.cumsum()
+    mean = float(numbers @ counts / until[-1])
+    places = np.array(PERCENTILES) / 100 * (until[-1] - 1)
+    below, above = (numbers[np.searchsorted(until, side(places), "right")] for side in (np.floor, np.ceil))
+    between = below + (above - below) * (places % 1)
+    return {
+        "minimum": float(least),
+        "maximum": float(numbers[-1]),
+        "mean": mean,
+        "std": math.sqrt((numbers - mean) ** 2 @ counts / until[-1]),
+        "percentiles": dict(zip(PERCENTILES, between.tolist(), strict=True)),
+    }
 
 
 def merge_statistics(scenes: Sequence[SceneStatistics]) -> SceneStatistics:

@@ -17,6 +17,18 @@ def test_statistics_are_numpys():
         assert (values < value).mean() == pytest.approx(at / 100, abs=1e-4)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+@pytest.mark.parametrize("count", [1, 2, 997])
+def test_statistics_of_whole_numbers_are_those_of_the_same_numbers_as_floats(dtype, count):
+    limits = np.iinfo(dtype)
+    values = np.random.default_rng(count).integers(limits.min, limits.max, count, dtype=dtype, endpoint=True)
+    counted, sorted_ = (BandStatistics.of("a", dtype, each) for each in (values, values.astype(np.float64)))
+    assert (counted.minimum, counted.maximum) == (sorted_.minimum, sorted_.maximum)
+    assert counted.mean == pytest.approx(sorted_.mean)
+    assert counted.std == pytest.approx(sorted_.std)
+    assert counted.percentiles == pytest.approx(sorted_.percentiles)
+
+
 def test_json_and_back_is_the_same():
     values = np.arange(100, dtype=np.float32)
     scene = SceneStatistics(optical=(BandStatistics.of("a", "uint8", values),), sar=())

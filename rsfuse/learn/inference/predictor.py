@@ -84,7 +84,8 @@ class Predictor:
         seen = (view.of(each).contiguous(memory_format=torch.channels_last) for each in (optical, sar))
         with self._autocast():
             scores = self._run(*seen)
-        return view.undone(scores.float().softmax(1), size)
+        # class by class in memory, as they are stitched: over channels-last scores softmax takes half as long again
+        return view.undone(scores.float().contiguous().softmax(1), size)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)

@@ -37,7 +37,7 @@ class View:
 
     def of(self, pixels: Tensor) -> Tensor:
         """Pixels (B, C, h, w) as they are seen."""
-        seen = (pixels.flip(-1) if self.flip else pixels).rot90(self.turns, (-2, -1))
+        seen = _turned(pixels.flip(-1) if self.flip else pixels, self.turns)
         if self.scale == 1 or not seen.numel():
             return seen
         height, width = (max(round(side * self.scale), 1) for side in seen.shape[-2:])
@@ -53,8 +53,12 @@ class View:
         if self.scale != 1:
             upright = size if self.turns % 2 == 0 else size[::-1]
             scores = interpolate(scores, size=upright, mode="bilinear", align_corners=False, antialias=self.scale > 1)
-        back = scores.rot90(-self.turns, (-2, -1))
+        back = _turned(scores, -self.turns)
         return back.flip(-1) if self.flip else back
+
+
+def _turned(pixels: Tensor, turns: int) -> Tensor:
+    return pixels.rot90(turns, (-2, -1)) if turns else pixels  # torch copies all of it for no turn at all
 
 
 def views(looks: Sequence[Look]) -> list[View]:

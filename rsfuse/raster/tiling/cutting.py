@@ -209,7 +209,7 @@ def sampled_statistics(
                 "no training tile has a pixel where every sensor has data", hint="choose another split or part"
             )
         named = zip(names, values, strict=True)
-        layers.append(tuple(BandStatistics.of(name, str(dtype), band.astype(np.float32)) for name, band in named))
+        layers.append(tuple(BandStatistics.of(name, str(dtype), band) for name, band in named))
     return with_units(SceneStatistics(optical=layers[0], sar=layers[1]), bands, units)
 
 

@@ -1,8 +1,8 @@
-"""Peak memory of `rsfuse predict` on a scene, and on one twice as tall.
+"""Peak memory of `rsfuse predict` on a scene, and on one four times as tall.
 
-Run: python -m benchmarks.memory --out FOLDER [--width 16384] [--height 16384]
-Simulates both scenes, predicts each in a process of its own with a small network of random weights (what it maps does
-not matter here), and prints the peak resident memory of both and their ratio.
+Run: python -m benchmarks.memory --out FOLDER [--width 4096] [--heights 10000 40000]
+Simulates the scenes, predicts each in a process of its own with a small network of random weights (what it maps does
+not matter here), and prints the peak resident memory of each and the ratio of the last to the first.
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ def measure(height: int, width: int, folder: Path, bundle: Path) -> dict[str, fl
 
 
 def main() -> None:
-    """Measure both heights."""
+    """Measure all heights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--width", type=int, default=16384)
-    parser.add_argument("--height", type=int, default=16384)
+    parser.add_argument("--width", type=int, default=4096)
+    parser.add_argument("--heights", type=int, nargs="+", default=[10_000, 40_000])
     options = parser.parse_args()
     bundle = small_bundle(options.out / "bundle")
     peaks = []
-    for height in (options.height, 2 * options.height):
+    for height in options.heights:
         report = measure(height, options.width, options.out, bundle)
         peaks.append(report["peak_memory_mb"])
         print(f"{height} x {options.width}: {report['peak_memory_mb']} MB, {report['seconds']} s", flush=True)
-    print(f"twice the height: {peaks[1] / peaks[0]:.3f} times the memory")
+    print(f"{options.heights[-1] / options.heights[0]:g} times the height: {peaks[-1] / peaks[0]:.3f} times the memory")
 
 
 if __name__ == "__main__":

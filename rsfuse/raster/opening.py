@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import SubElement, tostring
 
 import rasterio
 from rasterio._err import CPLE_BaseError
@@ -19,6 +19,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError
+from rsfuse.geometry.grid import Grid
+from rsfuse.raster.vrt import show, vrt_on
 
 GDAL_ERRORS = (RasterioError, CPLE_BaseError, OSError)
 """Whatever rasterio raises when GDAL fails: it wraps most of GDAL's errors, not all."""
@@ -101,10 +103,7 @@ def open_plain(path: Path, file: DatasetReader) -> DatasetReader:
     A warp of the view never mixes phases, which would cancel, and mixes a band that is falsely called transparency
     like any other.
     """
-    root = Element("VRTDataset", rasterXSize=str(file.width), rasterYSize=str(file.height))
-    if file.crs is not None:
-        SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = file.crs.to_wkt()
-        SubElement(root, "GeoTransform").text = ", ".join(map(repr, file.transform.to_gdal()))
+    root = vrt_on(Grid(file.crs, file.transform, file.shape))
     for number, (dtype, nodata) in enumerate(zip(file.dtypes, file.nodatavals, strict=True), 1):
         band = SubElement(root, "VRTRasterBand", dataType="Float32", band=str(number))
         if nodata is not None:
@@ -113,9 +112,7 @@ def open_plain(path: Path, file: DatasetReader) -> DatasetReader:
             band.set("subClass", "VRTDerivedRasterBand")
             SubElement(band, "PixelFunctionType").text = "mod"
             SubElement(band, "SourceTransferType").text = "CFloat32"
-        source = SubElement(band, "SimpleSource")
-        SubElement(source, "SourceFilename", relativeToVRT="0").text = str(path.resolve())
-        SubElement(source, "SourceBand").text = str(number)
+        show(band, path, number, beside=False)
     with quiet():
         return rasterio.open(tostring(root, "unicode"))
 

@@ -12,6 +12,7 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.legend import Legend
 from rsfuse.raster.map_layer import BLOCK, Layer
 from rsfuse.raster.painted import LEGEND_TAG, color_table
+from rsfuse.raster.vrt import show, vrt_on
 
 _TYPES = {"uint8": "Byte", "float32": "Float32"}
 
@@ -24,10 +25,7 @@ def virtual(layer: Layer, grid: Grid, parts: Sequence[Path]) -> str:
         grid: of the map.
         parts: files in the folder where the VRT will lie, from the top down.
     """
-    root = Element("VRTDataset", rasterXSize=str(grid.width), rasterYSize=str(grid.height))
-    if grid.crs is not None:
-        SubElement(root, "SRS", dataAxisToSRSAxisMapping="1,2").text = grid.crs.to_wkt()
-        SubElement(root, "GeoTransform").text = ", ".join(map(repr, grid.transform.to_gdal()))
+    root = vrt_on(grid)
     _tell(root, {**layer.tags, "TIFFTAG_SOFTWARE": f"rsfuse {rsfuse.__version__}"})
     for number, name in enumerate(layer.bands, 1):
         band = SubElement(root, "VRTRasterBand", dataType=_TYPES[layer.stored_dtype], band=str(number))
@@ -62,9 +60,7 @@ def _color(band: Element, legend: Legend) -> None:
 
 
 def _show(band: Element, number: int, part: Path, top: int, grid: Grid) -> None:
-    source = SubElement(band, "SimpleSource")
-    SubElement(source, "SourceFilename", relativeToVRT="1").text = part.name
-    SubElement(source, "SourceBand").text = str(number)
+    source = show(band, part, number, beside=True)
     box = {"xOff": "0", "xSize": str(grid.width), "ySize": str(min(BLOCK, grid.height - top))}
     SubElement(source, "SrcRect", box, yOff="0")
     SubElement(source, "DstRect", box, yOff=str(top))

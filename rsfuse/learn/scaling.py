@@ -45,16 +45,16 @@ class Scaler:
             return np.zeros((len(self.inputs.optical), *sample.valid.shape), np.float32)
         scaling, bands, known = self.inputs.scaling, self.statistics.optical, sample.has(OPTICAL)
         if isinstance(scaling, MomentScaling):
-            return by_moments(sample.optical, scaling.optical or moments_of(bands)) * known
-        return bend(by_percentiles(sample.optical, bands, scaling, moved) * known, scaling.optical_curve)
+            return _only(known, by_moments(sample.optical, scaling.optical or moments_of(bands)))
+        return bend(_only(known, by_percentiles(sample.optical, bands, scaling, moved)), scaling.optical_curve)
 
     def _scale_sar(self, sample: Sample, moved: float) -> Floats:
         if len(sample.sar) == 0 or self.inputs.sensors == "optical":
             return np.zeros((len(self.inputs.sar), *sample.valid.shape), np.float32)
         scaling, bands, known = self.inputs.scaling, self.statistics.sar, sample.has(SAR)
         if isinstance(scaling, MomentScaling):
-            return by_moments(sample.sar, scaling.sar or moments_of(bands)) * known
-        return by_percentiles(sample.sar, bands, scaling, moved) * known
+            return _only(known, by_moments(sample.sar, scaling.sar or moments_of(bands)))
+        return _only(known, by_percentiles(sample.sar, bands, scaling, moved))
 
 
 def by_percentiles(
@@ -69,13 +69,16 @@ def by_percentiles(
     high = _column([band.percentiles[scaling.high] for band in bands])
     # a band without contrast says nothing: any span does
     span = np.where(high > low, high - low, np.float32(1))
-    scaled: Floats = np.clip((pixels - low) * (2 / span) - 1, -scaling.limit, scaling.limit)
-    return scaled
+    scaled: Floats = pixels - low
+    scaled *= 2 / span  # in place: a scene has many pixels, and each pass over them that makes an array costs two
+    scaled -= 1
+    return np.clip(scaled, -scaling.limit, scaling.limit, out=scaled)
 
 
 def by_moments(pixels: Floats, moments: Moments) -> Floats:
     """Pixels (C, h, w) less the mean of each band, over its standard deviation."""
-    scaled: Floats = (pixels - _column(moments.mean)) / _column(moments.std)
+    scaled: Floats = pixels - _column(moments.mean)
+    scaled /= _column(moments.std)
     return scaled
 
 
@@ -93,9 +96,22 @@ def bend(scaled: Floats, curve: float) -> Floats:
     """
     if curve == 0:
         return scaled
-    unit = (scaled + 1) / 2
-    bent = np.where(unit > 0, np.log1p(curve * np.maximum(unit, 0)), curve * unit) / math.log1p(curve)
-    return np.where(scaled == 0, scaled, 2 * bent - 1)
+    grown: Floats = (scaled + 1) * np.float32(curve / 2)  # k u
+    bent = np.maximum(grown, 0)
+    bent += 1
+    np.log(bent, out=bent)  # 0 below u = 0, where the straight part is added; log1p takes several times as long
+    bent += np.minimum(grown, 0, out=grown)
+    bent *= np.float32(2 / math.log1p(curve))
+    bent -= 1
+    bent *= scaled != 0
+    return bent
+
+
+def _only(known: NDArray[np.bool_], scaled: Floats) -> Floats:
+    """Scaled values (C, h, w), 0 where nothing is known."""
+    if not known.all():
+        scaled *= known
+    return scaled
 
 
 def _column(values: Sequence[float]) -> Floats:

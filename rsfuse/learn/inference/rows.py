@@ -54,9 +54,13 @@ class ScaledRows(Closing):
         self._ring = Ring(ring_rows(plan, block))
         width = plan.lefts[-1] + plan.size[1] - self._left
         self._scaled = [
-            tuple(torch.zeros((len(bands), self._ring.rows, width)) for bands in (each.inputs.optical, each.inputs.sar))
+            tuple(
+                np.zeros((len(bands), self._ring.rows, width), np.float32)
+                for bands in (each.inputs.optical, each.inputs.sar)
+            )
             for each in scalers
         ]
+        self._patches = [tuple(map(torch.from_numpy, each)) for each in self._scaled]
         self._sensors = np.zeros((self._ring.rows, width), np.uint8)
         self._free: SimpleQueue[Read] = SimpleQueue()
         for read in reads:
@@ -96,7 +100,7 @@ class ScaledRows(Closing):
         left = self._plan.lefts[column] - self._left
         columns = slice(left, left + self._plan.size[1])
         for here, there in self._ring.segments(self._plan.tops[row], self._plan.size[0]):
-            for target, scaled in zip((optical, sar), self._scaled[scaler], strict=True):
+            for target, scaled in zip((optical, sar), self._patches[scaler], strict=True):
                 target[:, there] = scaled[:, here, columns]
 
     def close(self) -> None:
@@ -104,6 +108,8 @@ class ScaledRows(Closing):
         self._readers.shutdown(cancel_futures=True)
 
     def _fetch(self, top: int, bottom: int, left: int, right: int) -> None:
+        # numpy alone: torch would give each reader a team of OpenMP threads, and with more of them than cores those of
+        # the network sleep between operations instead of waiting, which costs a network of small ones half its speed
         window, read = Window(left, top, right - left, bottom - top), self._free.get()
         try:
             sample = read(window)
@@ -111,7 +117,7 @@ class ScaledRows(Closing):
             self._free.put(read)
         columns = slice(left - self._left, right - self._left)
         for scaler, targets in zip(self._scalers, self._scaled, strict=True):
-            for target, scaled in zip(targets, map(torch.from_numpy, scaler(sample)), strict=True):
+            for target, scaled in zip(targets, scaler(sample), strict=True):
                 for here, there in self._ring.segments(top, bottom - top):
                     target[:, here, columns] = scaled[:, there]
         wanted = self._wanted(window)

@@ -11,6 +11,7 @@ import lightning as pl
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from rsfuse.learn.allocation import keep_freed_memory
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.resuming import earlier_run
 from rsfuse.learn.fitting.subject import Subject
@@ -48,6 +49,7 @@ def fit(subject: Subject, folder: Path, means: FitMeans) -> FitReport | None:
         OutputError: if there is none, though the folder is not empty; or if the folder cannot be written.
     """
     start, recipe = time.monotonic(), subject.recipe
+    keep_freed_memory()
     earlier = earlier_run(folder, recipe) if means.resume else None
     pl.seed_everything(recipe.training.seed, verbose=False)
     module = subject.module()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
+from rsfuse.learn.allocation import keep_freed_memory
 from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory, mean_of
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.inference.stitcher import Stitcher
@@ -69,6 +70,7 @@ class Conveyor:
         self._predictors, self._plan, self._blend = predictors, plan, blend
         self._batch_size = batch_size
         self._inputs = [_Inputs(each, plan.size) for each in predictors]
+        keep_freed_memory()
 
     def strips(self, rows: ScaledRows, tally: Tally, progress: Progress | None = None) -> Iterator[Strip]:
         """Finished rows from top to bottom; their scores are probabilities.

@@ -115,7 +115,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()  # "meta" gives tensors, and no numbers back
     except (RuntimeError, AssertionError) as error:
         raise BundleError(
             f"device {name!r} cannot be used: {str(error).splitlines()[0]}",

@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
+from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from rsfuse import __version__
@@ -19,7 +20,7 @@ from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS
 from rsfuse.learn.inference.agreement import agree, agree_together
-from rsfuse.learn.inference.conveyor import Conveyor, Progress, Tally
+from rsfuse.learn.inference.conveyor import Conveyor, Progress, Strip, Tally
 from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.products import Products
@@ -42,14 +43,15 @@ class PredictSettings:
     Args:
         overlap: pixels that neighbouring patches share; None for what the bundle says.
         blend: "hann" and "gaussian" blend where patches overlap, "crop" cuts.
-        batch_size: patches that go through the network together at most; None for what suits the device.
+        batch_size: patches that go through the network together at most; None for what suits the device. Never more
+            than lie side by side.
         max_memory: bytes that the process may take; the batch is made smaller to fit.
         readers: threads that read the scene.
         crop: the part that is mapped, on the scene's own grid.
         confidence: write how sure each pixel is, too.
         probabilities: write the probability of every class, too, in such numbers.
         validity: write which sensors have data, too.
-        polygons: write the regions of the map as polygons, too, to this GeoPackage.
+        polygons: write the regions of the map with their mean confidence as polygons, too, to this GeoPackage.
         min_area_m2: leave out polygons that cover less ground.
         stac: write a STAC item beside the map, too.
         overwrite: replace a map that is there already.
@@ -88,7 +90,9 @@ class SceneRun:
         patch = bundles[0].manifest.patch
         self.halo = patch.halo if settings.overlap is None else settings.overlap // 2
         self.plan = self._plan(patch.size)
-        self.products = Products(bundles[0].legend, settings.confidence, settings.probabilities, settings.validity)
+        # polygons tell their mean confidence, whether it becomes a file or not
+        confidence = settings.confidence or settings.polygons is not None
+        self.products = Products(bundles[0].legend, confidence, settings.probabilities, settings.validity)
         if settings.polygons is not None:
             self._open_polygons(settings.polygons).abort()  # what speaks against it is told now, not after hours
         self.batch_size = self._batch_size()
@@ -104,6 +108,7 @@ class SceneRun:
     def _batch_size(self) -> int:
         settings = self.settings
         most = settings.batch_size or (_BATCH_GPU if self.predictors[0].device.type == "cuda" else _BATCH_CPU)
+        most = min(most, len(self.plan.lefts))  # a batch is of one row of patches
         if settings.max_memory is None:
             return most
         layers = self.products.layers(Path("map.tif"), {})
@@ -114,7 +119,13 @@ class SceneRun:
         """The files of the map."""
         bundles = [each.bundle for each in self.predictors]
         networks = ", ".join(dict.fromkeys(str(each.manifest.network["name"]) for each in bundles))
-        return self.products.layers(output, {"bundle": ", ".join(each.name for each in bundles), "network": networks})
+        tags = {"bundle": ", ".join(each.name for each in bundles), "network": networks}
+        return replace(self.products, confidence=self.settings.confidence).layers(output, tags)
+
+    def drafts(self, output: Path) -> list[Layer]:
+        """What is kept beside them until the map is complete: the confidence, where only polygons want it."""
+        files = {each.path for each in self.layers(output)}
+        return [each for each in self.products.layers(output, {}) if each.path not in files]
 
     def needs(self) -> Needs:
         """What it needs of memory at most."""
@@ -122,7 +133,7 @@ class SceneRun:
         return needs(self.plan, self.predictors, layers, batch=self.batch_size, block=self.scene.block)
 
     def asked(self) -> dict[str, Any]:
-        """All that the pixels depend on, as plain data."""
+        """All that the files depend on, as plain data."""
         settings, scene, first = self.settings, self.scene, self.predictors[0]
         return {
             "optical": scene.optical_path and _file(scene.optical_path),
@@ -138,6 +149,9 @@ class SceneRun:
             "confidence": settings.confidence,
             "probabilities": settings.probabilities,
             "validity": settings.validity,
+            "polygons": settings.polygons and str(settings.polygons.resolve()),
+            "min_area": settings.min_area_m2,
+            "stac": settings.stac,
             "device": first.device.type,
             "precision": str(first.dtype),
             "rsfuse": __version__,
@@ -157,7 +171,7 @@ class SceneRun:
             pen = opened.enter_context(ThreadPoolExecutor(1, "writer"))
             written: Future[None] | None = None
             for strip in conveyor.strips(rows, tally, progress):
-                products, top = self.products.of(strip), strip.top - int(self.area.window.row_off)
+                products, top = self._rows_of(strip), strip.top - int(self.area.window.row_off)
                 if written is not None:
                     written.result()  # one strip behind at most: memory stays, and errors come out
                 written = pen.submit(writer.write, top, *products)
@@ -169,15 +183,31 @@ class SceneRun:
         may_lack = set(_SENSORS).intersection(*(each.bundle.manifest.without for each in self.predictors))
         return partial(scene.read_partial, needed=sum(_SENSORS[name] for name in set(_SENSORS) - may_lack))
 
+    def _rows_of(self, strip: Strip) -> list[NDArray[Any]]:
+        """The rows of each file, and then of each draft."""
+        products = self.products.of(strip)
+        if self.products.confidence and not self.settings.confidence:
+            products.append(products.pop(1))
+        return products
+
     def _open_polygons(self, path: Path) -> MapPolygons:
-        least, overwrite = self.settings.min_area_m2, self.settings.overwrite
-        return MapPolygons(path, self.grid, self.products.legend, min_area_m2=least, overwrite=overwrite)
+        """Whether the path is taken, the writer of the map has to know: an earlier run may have taken it."""
+        least = self.settings.min_area_m2
+        return MapPolygons(path, self.grid, self.products.legend, min_area_m2=least, overwrite=True)
 
     def draw(self, writer: MapWriter, path: Path) -> PolygonReport:
-        """Write the polygons of a map whose rows are all there; before it is sealed, so that they can be done again."""
-        with self._open_polygons(path) as polygons:
-            for top, (codes, *others) in writer.blocks():
-                polygons.add(top, codes[0], others[0][0] if self.products.confidence else None)
+        """Write the polygons of a map whose rows are all there; before it is sealed, so that they can be done again.
+
+        Where the map was finished before, they are counted alone.
+        """
+        polygons = self._open_polygons(path)
+        confidence = 1 if self.settings.confidence else -1  # a draft comes last
+        try:
+            for top, layers in writer.blocks():
+                polygons.add(top, layers[0][0], None if writer.finished else layers[confidence][0])
+            (polygons.drop if writer.finished else polygons.seal)()
+        finally:
+            polygons.abort()
         return polygons.report
 
 

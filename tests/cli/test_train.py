@@ -56,8 +56,8 @@ def mistake(result, *told):
         (["pad_sentinel-10m", "--set=network.encodr=resnet18"], ["encodr", "'encoder'"]),
         (["pad_sentinel-10m", "--set=network.name=pat"], ["'pat'", "'pad'"]),
         (["pad_sentinel-10m", "--set=network.encoder_weights=gone.safetensors"], ["gone.safetensors"]),
-        (["pad_sentinel-10m", "--devices", "3", "--device", "cpu"], ["batch of 4", "training.batch=6"]),
-        (["pad_sentinel-10m", "--accumulate", "3"], ["batch of 4", "3 part(s)"]),
+        (["pad_porto-alegre", "--devices", "3", "--device", "cpu"], ["batch of 4", "training.batch=6"]),
+        (["pad_porto-alegre", "--accumulate", "3"], ["batch of 4", "3 part(s)"]),
         (["cf2n_gf2"], ["tiles"]),
     ],
 )

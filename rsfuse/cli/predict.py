@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from rsfuse.cli import options, predict_report, show
-from rsfuse.errors import OutputError, RsfuseError, SceneError
+from rsfuse.cli import options, predict_options, predict_report, show
+from rsfuse.cli.predict_scenes import Job, are_several, find_pairs, make_folder, place_maps
+from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.learn.inference.views import Look
-    from rsfuse.raster.pairs import Pair
     from rsfuse.raster.scene import Bands
     from rsfuse.tasks.predict import PredictSettings
 
@@ -50,11 +50,12 @@ def predict(
         typer.Option("--sar-dir", help="Folder of SAR rasters: each scene gets the one that covers most of it."),
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,  # a path forgets the slash at its end
         typer.Option(
             "--out",
             "-o",
-            help="The map; of several scenes, a folder for the maps.",
+            metavar="PATH",
+            help="The map; of several scenes, or where it ends with a slash, a folder for the maps.",
             show_default="SCENE_landcover.tif in the current folder",
         ),
     ] = None,
@@ -84,7 +85,12 @@ def predict(
     ] = False,
     probabilities: Annotated[
         Literal["uint8", "float16"] | None,
-        typer.Option("--probabilities", help="Write the probability of every class.", rich_help_panel=_WRITTEN),
+        typer.Option(
+            "--probabilities",
+            help="Write the probability of every class: uint8 as 0 to 254, float16 rounded to half precision in a "
+            "float32 file, which every program reads.",
+            rich_help_panel=_WRITTEN,
+        ),
     ] = None,
     validity: Annotated[
         bool,
@@ -98,7 +104,9 @@ def predict(
     ] = None,
     min_area: Annotated[
         float,
-        typer.Option("--min-area", min=0, help="Smallest polygon, in square metres.", rich_help_panel=_WRITTEN),
+        typer.Option(
+            "--min-area", min=0, help="Smallest of the --polygons, in square metres.", rich_help_panel=_WRITTEN
+        ),
     ] = 0.0,
     stac: Annotated[
         bool, typer.Option("--stac", help="Write a STAC item beside the map.", rich_help_panel=_WRITTEN)
@@ -108,7 +116,7 @@ def predict(
         typer.Option(
             "--overlap",
             min=0,
-            help="Pixels that neighbouring patches share.",
+            help="Pixels that neighbouring patches share; an even number.",
             show_default="as the bundle says",
             rich_help_panel=_MAPPED,
         ),
@@ -183,10 +191,9 @@ def predict(
     from rsfuse.raster.scene import Bands
     from rsfuse.tasks.predict import PredictSettings
 
-    pairs = _pairs(scenes or [], sar, sar_dir)
-    several = len(pairs) > 1 or (out is not None and out.is_dir())
-    if several and polygons is not None:
-        raise OutputError("--polygons names one file, and there are several scenes", hint="map them one by one")
+    pairs = find_pairs(scenes or [], sar, sar_dir)
+    several = are_several(scenes or [], sar_dir, out)
+    jobs = place_maps(pairs, out, several=several)
     settings = PredictSettings(
         overlap=overlap,
         blend=blend,
@@ -202,15 +209,19 @@ def predict(
         stac=stac,
         overwrite=overwrite,
     )
+    bands = Bands(optical_bands, sar_bands)
+    predict_options.check_written(settings, pairs)
+    predict_options.check_bands(bands, pairs)
     looks = cast("tuple[Look, ...]", tuple(each.value for each in tta or ()))
     wake = partial(Predictor, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
     predictors = [wake(Bundle.open(name)) for name in bundle or [DEFAULT_BUNDLE]]
-    bands = Bands(optical_bands, sar_bands)
+    predict_options.check_overlap(overlap, predictors[0].bundle.manifest.patch.size, whole=whole)
     work = _Work(predictors, settings, bands, dry_run=dry_run, as_json=as_json)
+    work.check(jobs, scenes or [])
     if several:
-        work.map_all(pairs, out or Path())
+        work.map_all(jobs)
     else:
-        work.map_one(pairs[0], out or Path(f"{pairs[0].name}_landcover.tif"))
+        work.map_one(jobs[0])
 
 
 class _Work:
@@ -228,25 +239,46 @@ class _Work:
         self._predictors, self._settings, self._bands = predictors, settings, bands
         self._dry_run, self._as_json = dry_run, as_json
 
-    def map_one(self, pair: Pair, output: Path) -> None:
+    def check(self, jobs: Sequence[Job], named: Sequence[Path]) -> None:
+        """Refuse to write over what is read, or over what is written by the same call.
+
+        Args:
+            jobs: what is mapped.
+            named: the files that the user has named, lists among them.
+
+        Raises:
+            OutputError: naming the file.
+        """
+        from rsfuse.tasks.predict_outputs import check_outputs, inputs_of, outputs_of
+
+        legend = self._predictors[0].bundle.legend
+        outputs = [each for job in jobs for each in outputs_of(job.output, legend, self._settings)]
+        paired = [path for job in jobs for path in (job.pair.optical, job.pair.sar) if path is not None]
+        rasters = dict.fromkeys([*paired, *named])
+        check_outputs(outputs, inputs_of(rasters, self._settings, [each.bundle.folder for each in self._predictors]))
+
+    def map_one(self, job: Job) -> None:
         """Map a scene and say what came out."""
-        told = self._map(pair, output)
+        told = self._map(job)
         if self._as_json:
             show.document(told)
 
-    def map_all(self, pairs: Sequence[Pair], folder: Path) -> None:
+    def map_all(self, jobs: Sequence[Job]) -> None:
         """Map scenes one after the other into a folder; one that fails stops no other, and is told again at the end.
 
         Raises:
             Exit: with 2, if one has failed.
+            OutputError: if the folder cannot be made.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        if not self._dry_run:
+            make_folder(jobs[0].output.parent)
         told: list[dict[str, Any]] = []
-        for number, pair in enumerate(pairs, 1):
-            show.note(f"{number} of {len(pairs)}: {pair.optical or '-'} + {pair.sar or '-'}")
+        for number, job in enumerate(jobs, 1):
+            pair = job.pair
+            show.note(f"{number} of {len(jobs)}: {pair.optical or '-'} + {pair.sar or '-'}")
             about = {"name": pair.name, "optical": pair.optical, "sar": pair.sar}
             try:
-                told.append({**about, **self._map(pair, folder / f"{pair.name}_landcover.tif")})
+                told.append({**about, **self._map(job)})
             except RsfuseError as error:
                 show.error(error)
                 told.append({**about, "error": str(error), "hint": error.hint})
@@ -255,14 +287,15 @@ class _Work:
             show.document({"scenes": told, "failed": len(failed)})
         if failed:
             names = ", ".join(each["name"] for each in failed)
-            show.warning(f"{len(failed)} of {len(pairs)} scenes failed: {names}")
+            show.warning(f"{len(failed)} of {len(jobs)} scenes failed: {names}")
             raise typer.Exit(_FAILED)
 
-    def _map(self, pair: Pair, output: Path) -> dict[str, Any]:
+    def _map(self, job: Job) -> dict[str, Any]:
         from rsfuse.raster.scene import Scene
         from rsfuse.tasks.predict import plan
         from rsfuse.tasks.predict import predict as map_scene
 
+        pair = job.pair
         with Scene(pair.optical, pair.sar, bands=self._bands) as scene:
             if self._dry_run:
                 planned = plan(scene, self._predictors, self._settings)
@@ -270,34 +303,7 @@ class _Work:
                     predict_report.tell_plan(pair.name, planned)
                 return predict_report.plan_document(planned)
             with show.progress("predicting", "patches") as progress:
-                report = map_scene(scene, self._predictors, output, self._settings, progress)
+                report = map_scene(scene, self._predictors, job.output, self._settings, progress)
         if not self._as_json:
             predict_report.tell(report)
         return predict_report.document(report, self._predictors)
-
-
-def _pairs(scenes: list[Path], sar: Path | None, sar_dir: Path | None) -> list[Pair]:
-    """What is to be mapped together.
-
-    Raises:
-        SceneError: if nobody can say.
-    """
-    from rsfuse.raster.pair_list import holds_pairs, pairs_in_list
-    from rsfuse.raster.pairs import Pair, pairs_by_overlap, unique_names
-
-    lists = [path for path in scenes if holds_pairs(path)]
-    if sar is not None and sar_dir is not None:
-        raise SceneError("--sar and --sar-dir are both given", hint="give --sar for one scene, --sar-dir for several")
-    if lists and (len(scenes) > 1 or sar or sar_dir):
-        raise SceneError(f"{lists[0]} is a list of scenes, and others are given beside it", hint="give the list alone")
-    if lists:
-        return pairs_in_list(lists[0])
-    if sar_dir is not None:
-        return pairs_by_overlap(scenes, sar_dir)
-    if not scenes and sar is None:
-        raise SceneError("there is nothing to map", hint="name a scene: rsfuse predict scene.tif --sar sar.tif")
-    if sar is not None and len(scenes) > 1:
-        raise SceneError(f"--sar names one raster for {len(scenes)} scenes", hint="give --sar-dir, or a list")
-    if sar is not None:
-        return [Pair(scenes[0] if scenes else None, sar, float("nan"), (scenes[0] if scenes else sar).stem)]
-    return [Pair(path, None, float("nan"), name) for path, name in zip(scenes, unique_names(scenes), strict=True)]

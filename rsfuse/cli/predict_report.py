@@ -45,6 +45,9 @@ def tell(report: PredictReport) -> None:
         for each, count, area in zip(report.legend, report.pixels, report.areas_m2, strict=True)
     ]
     show.table(str(report.output), ("code", "class", "share", "hectares"), rows)
+    if report.finished_before:
+        show.note("it was finished by an earlier run that was asked for the same; nothing was written")
+        return
     if report.rows_resumed:
         show.note(f"{report.rows_resumed:,} rows were there from an earlier run")
     if report.polygons is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -80,13 +81,21 @@ def error(mistake: RsfuseError) -> None:
 
 
 def document(data: Mapping[str, Any]) -> None:
-    """One JSON document."""
-    typer.echo(json.dumps(data, indent=2, default=str))
+    """One JSON document; a number that is not finite, which JSON does not know, becomes null."""
+    typer.echo(json.dumps(_finite(data), indent=2, default=str, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table of the result; numbers to the right, floats to four places."""
-    drawn = Table(title=title, title_justify="left")
+    drawn = Table(title=escape(title), title_justify="left")
     for number, column in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
         drawn.add_column(column, justify="right" if numbers else "left", no_wrap=numbers)

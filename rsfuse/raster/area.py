@@ -13,7 +13,7 @@ from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError
 from rsfuse.geometry.grid import Grid
-from rsfuse.raster.drawn.burning import Burner
+from rsfuse.raster.drawn.burning import BLOCK, Burner
 from rsfuse.raster.drawn.polygons import read_outlines
 
 Bounds = tuple[float, float, float, float]
@@ -52,7 +52,8 @@ def crop(grid: Grid, *, bounds: Bounds | None = None, polygons: Path | None = No
         polygons: a file of polygons in any CRS; pixels count by their centres, the window is all that they touch.
 
     Raises:
-        GridMismatchError: if nothing of the scene is inside, or nobody knows where the polygons lie.
+        GridMismatchError: if nothing of the scene is inside, no centre of a pixel is, or nobody knows where the
+            polygons lie.
         SceneError: if the file of polygons is missing or cannot serve.
     """
     if bounds is not None and polygons is not None:
@@ -60,10 +61,31 @@ def crop(grid: Grid, *, bounds: Bounds | None = None, polygons: Path | None = No
     if polygons is not None:
         outlines = read_outlines(polygons, grid)
         burner = Burner(outlines, np.ones(len(outlines), np.uint8), grid.shape, fill=0)
-        return Area(_covering(shapely.total_bounds(outlines), grid), burner)
+        area = Area(_covering(shapely.total_bounds(outlines), grid), burner)
+        if not _holds_pixels(area):
+            raise _between_centres(polygons, outlines)
+        return area
     if bounds is not None:
         return Area(_inside(bounds, grid))
     return Area(Window(0, 0, grid.width, grid.height))
+
+
+def _holds_pixels(area: Area) -> bool:
+    """Whether there is a pixel in the polygons of an area; looked for a row of blocks at a time."""
+    left, top, width, height = (int(each) for each in area.window.flatten())
+    strips = (Window(left, first, width, min(BLOCK, top + height - first)) for first in range(top, top + height, BLOCK))
+    masks = (area.mask(strip) for strip in strips)
+    return any(mask is None or bool(mask.any()) for mask in masks)
+
+
+def _between_centres(path: Path, outlines: NDArray[np.object_]) -> GridMismatchError:
+    left, top, right, bottom = shapely.total_bounds(outlines)
+    count = "the polygon" if len(outlines) == 1 else f"the {len(outlines)} polygons"
+    return GridMismatchError(
+        f"no pixel of the scene has its centre in {count} of {path}: {shapely.area(outlines).sum():.3g} px of area, in "
+        f"a box of {right - left:.3g} x {bottom - top:.3g} px from column {left:.6g}, row {top:.6g}",
+        hint="give larger polygons, or --bounds, which take every pixel that they cut",
+    )
 
 
 def _inside(bounds: Bounds, grid: Grid) -> Window:

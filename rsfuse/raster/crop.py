@@ -8,7 +8,7 @@ from typing import Any
 
 from rasterio.windows import Window
 
-from rsfuse.errors import GridMismatchError, TileSetError
+from rsfuse.errors import GridMismatchError, SceneError, TileSetError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.area import Area, Bounds, crop
 
@@ -61,6 +61,7 @@ def parse_crop(text: str) -> Crop:
 
     Raises:
         GridMismatchError: if it is none of these.
+        SceneError: if it is a file that is not there.
     """
     if not text:
         return Crop()
@@ -70,6 +71,10 @@ def parse_crop(text: str) -> Crop:
         numbers = ()
     if not numbers and Path(text).exists():
         return Crop(polygons=Path(text))
+    if not numbers and "," not in text:
+        raise SceneError(
+            f"{text} does not exist", hint="check the path of the polygons, or write --crop LEFT,BOTTOM,RIGHT,TOP"
+        )
     if len(numbers) != 4:
         raise GridMismatchError(
             f"{text!r} is neither a file of polygons nor four numbers", hint="write --crop LEFT,BOTTOM,RIGHT,TOP"

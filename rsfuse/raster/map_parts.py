@@ -112,9 +112,12 @@ class MapParts:
 
     def close(self, *, keep: bool) -> None:
         """Let go of the folder; without leave to keep it, or with nothing in it, it goes."""
-        if not keep or self._asked is None or not self.checksums:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        self._lock.close()
+        try:
+            if not keep or self._asked is None or not self.checksums:
+                (self.folder / _ASKED).unlink(missing_ok=True)  # stopped after this, nobody takes the rest for parts
+                shutil.rmtree(self.folder, ignore_errors=True)
+        finally:
+            self._lock.close()
 
     def _take(self) -> IO[str]:
         self.folder.mkdir(exist_ok=True)

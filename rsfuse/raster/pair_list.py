@@ -193,6 +193,8 @@ def _feature(told: str, feature: Any, other: dict[str, None]) -> _Row:
 
 
 def _text(path: Path) -> str:
+    if not path.exists():
+        raise SceneError(f"{path} does not exist", hint="check the path")
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -200,9 +200,7 @@ def _utc(time: datetime) -> str:
 
 
 def _processing_fields(runs: Sequence[ModelRun], sources: Sequence[Path]) -> dict[str, Any]:
-    made = "; ".join(
-        f"{run.network} of bundle {run.bundle}, patches of {run.patch} px with a halo of {run.halo} px" for run in runs
-    )
+    made = "; ".join(f"{run.network} of bundle {run.bundle}, {run.told}" for run in runs)
     files = ", ".join(path.name for path in sources)
     return {
         "processing:level": "L4",

@@ -27,8 +27,8 @@ class ModelRun:
         description: of the bundle, for people.
         optical_bands: names in the order of its channels.
         sar_bands: likewise; none where it takes optical alone.
-        patch: side of what it sees at once, in pixels.
-        halo: how much of that is cut or blended at each edge.
+        patch: side of what it saw at once, in pixels, or rows and columns.
+        halo: how much of that was cut or blended at each edge.
         scaling: how values become numbers around 0, as plain data.
         weights: path of the weights.
         weights_sha256: their checksum, 64 digits.
@@ -36,6 +36,9 @@ class ModelRun:
         seconds: that the map took.
         trained_on: names of what it learned from.
         scores: on its validation tiles.
+        blend: how patches were joined where they overlap.
+        looks: ways of test-time augmentation that its probabilities are the mean of.
+        whole: whether it saw the whole image at once: then there was nothing to join.
     """
 
     bundle: str
@@ -43,7 +46,7 @@ class ModelRun:
     description: str
     optical_bands: tuple[str, ...]
     sar_bands: tuple[str, ...]
-    patch: int
+    patch: int | tuple[int, int]
     halo: int
     scaling: Mapping[str, Any]
     weights: Path
@@ -52,6 +55,23 @@ class ModelRun:
     seconds: float
     trained_on: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    blend: str = "hann"
+    looks: tuple[str, ...] = ()
+    whole: bool = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of what it saw at once."""
+        return (self.patch, self.patch) if isinstance(self.patch, int) else self.patch
+
+    @property
+    def told(self) -> str:
+        """How it was run, for people."""
+        size = " x ".join(map(str, self.size))
+        seen = f"the whole image of {size} px at once"
+        if not self.whole:
+            seen = f"patches of {size} px with a halo of {self.halo} px, joined by {self.blend}"
+        return f"{seen}, averaged over {' and '.join(self.looks)}" if self.looks else seen
 
 
 def model_fields(runs: Sequence[ModelRun], legend: Legend) -> dict[str, Any]:
@@ -73,12 +93,24 @@ def model_fields(runs: Sequence[ModelRun], legend: Legend) -> dict[str, Any]:
         "mlm:accelerator_summary": device,
         "mlm:input": [each for run in runs for each in _inputs(run, f"{run.bundle} " if len(runs) > 1 else "")],
         "mlm:output": [_output(runs[0], legend)],
-        "mlm:hyperparameters": {"patch": runs[0].patch, "halo": runs[0].halo, "ensemble": len(runs)},
+        "mlm:hyperparameters": _choices(runs),
         # the extension's schema looks for the bands of its inputs here; each asset says which it has itself
         "bands": [{"name": band} for band in band_names(runs)],
         "rsfuse:seconds": round(runs[0].seconds, 3),
         "rsfuse:trained_on": {run.bundle: run.trained_on for run in runs},
         "rsfuse:scores": {run.bundle: run.scores for run in runs},
+    }
+
+
+def _choices(runs: Sequence[ModelRun]) -> dict[str, Any]:
+    first = runs[0]
+    return {
+        "patch": first.size,
+        "halo": first.halo,
+        "blend": None if first.whole else first.blend,
+        "whole": first.whole,
+        "augmentation": first.looks,
+        "ensemble": len(runs),
     }
 
 
@@ -94,7 +126,7 @@ def _inputs(run: ModelRun, prefix: str) -> list[dict[str, Any]]:
         {
             "name": f"{prefix}{sensor}",
             "bands": bands,
-            "input": _tensor("channel", len(bands), run.patch),
+            "input": _tensor("channel", len(bands), run.size),
             "value_scaling": scaling,
             "resize_type": None,
         }
@@ -108,14 +140,14 @@ def _output(run: ModelRun, legend: Legend) -> dict[str, Any]:
         "name": "classes",
         "tasks": ["semantic-segmentation"],
         "description": "a score of each class for each pixel; the value of the best is what the map holds",
-        "result": _tensor("class", len(legend), run.patch),
+        "result": _tensor("class", len(legend), run.size),
         "classification:classes": class_objects(legend),
     }
 
 
-def _tensor(axis: str, size: int, patch: int) -> dict[str, Any]:
+def _tensor(axis: str, count: int, size: tuple[int, int]) -> dict[str, Any]:
     order = ["batch", axis, "height", "width"]
-    return {"shape": [-1, size, patch, patch], "dim_order": order, "data_type": "float32"}
+    return {"shape": [-1, count, *size], "dim_order": order, "data_type": "float32"}
 
 
 def band_names(runs: Sequence[ModelRun]) -> list[str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rsfuse.learn.bundle_files import WEIGHTS
 from rsfuse.learn.inference.conveyor import Tally
 from rsfuse.learn.inference.needs import Needs
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory
 from rsfuse.learn.inference.scene_run import PredictSettings, SceneRun
 from rsfuse.legend import Legend
 from rsfuse.raster.disk import check_free
@@ -54,6 +54,8 @@ class PredictReport:
     polygons: PolygonReport | None
     seconds: float
     peak_memory_mb: int
+    finished_before: bool = False
+    """Whether the map was there already, asked for the same: nothing was written."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +84,10 @@ def plan(scene: Scene, predictor: Predictor | Sequence[Predictor], settings: Pre
         As `predict`.
     """
     run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
+    if settings.polygons is not None:
+        check_free(settings.polygons, overwrite=settings.overwrite)
     layers = run.layers(Path("map.tif"))
     pixel_bytes = sum(len(each.bands) * (4 if each.dtype == "float16" else 1) for each in layers)
-    batch_s = sum(each.time(run.plan.size, run.batch_size) * len(each.inputs) for each in run.predictors)
     return PredictPlan(
         shape=run.grid.shape,
         gsd_m=scene.gsd_m,
@@ -94,8 +97,20 @@ def plan(scene: Scene, predictor: Predictor | Sequence[Predictor], settings: Pre
         batch_size=run.batch_size,
         needs=run.needs(),
         output_bytes=pixel_bytes * run.grid.height * run.grid.width,
-        seconds=batch_s * len(run.plan) / run.batch_size,
+        seconds=_patch_seconds(run) * len(run.plan),
     )
+
+
+def _patch_seconds(run: SceneRun) -> float:
+    """Time of the forward passes of a patch, in the largest batch that memory suffices for."""
+    batch = run.batch_size
+    while True:
+        try:
+            return sum(each.time(run.plan.size, batch) * len(each.inputs) for each in run.predictors) / batch
+        except RuntimeError as error:
+            if batch == 1 or not is_out_of_memory(error):
+                raise
+            batch //= 2
 
 
 def predict(
@@ -107,6 +122,9 @@ def predict(
 ) -> PredictReport:
     """Map a scene. A run that was stopped is gone on with by asking for the same again.
 
+    All files of a map are written before the memory of the run goes, so that one that was stopped at the very end is
+    gone on with, too. A map that is finished already is left as it is, and reported.
+
     Args:
         scene: what is mapped.
         predictor: the network; of several, the probabilities are averaged, and patches are as the first wants them.
@@ -117,15 +135,13 @@ def predict(
     Raises:
         BundleError: if a bundle was trained on other bands than the scene has, or two map other classes.
         GridMismatchError: if the crop lies outside the scene.
-        OutputError: if the map is there already, was begun with other options, or the disk is full.
+        OutputError: if there is another map already, it was begun with other options, or the disk is full.
         SceneError: if the scene cannot be read to its end, or memory will not suffice.
     """
     start = time.monotonic()
     run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
-    layers, tally, polygons = run.layers(output), Tally(), None
-    if settings.stac:
-        check_free(item_path(output), overwrite=settings.overwrite)
-    with MapWriter(layers, run.grid, asked=run.asked(), overwrite=settings.overwrite) as writer:
+    tally, polygons = Tally(), None
+    with _writer(run, output) as writer:
         resumed = writer.rows
         if resumed < run.grid.height:
             with _telling_what_is_kept(writer):
@@ -133,9 +149,9 @@ def predict(
         if settings.polygons is not None:
             polygons = run.draw(writer, settings.polygons)
         writer.seal()
-    seconds = time.monotonic() - start
-    if settings.stac:
-        write_item(item_path(output), _item(run, layers, seconds))
+        seconds = time.monotonic() - start
+        if settings.stac and not writer.finished:
+            write_item(item_path(output), _item(run, run.layers(output), seconds))
     return PredictReport(
         output=output,
         legend=run.products.legend,
@@ -149,6 +165,20 @@ def predict(
         polygons=polygons,
         seconds=seconds,
         peak_memory_mb=peak_memory_mb(),
+        finished_before=writer.finished,
+    )
+
+
+def _writer(run: SceneRun, output: Path) -> MapWriter:
+    settings = run.settings
+    beside = [settings.polygons, item_path(output) if settings.stac else None]
+    return MapWriter(
+        run.layers(output),
+        run.grid,
+        asked=run.asked(),
+        overwrite=settings.overwrite,
+        drafts=run.drafts(output),
+        beside=[path for path in beside if path is not None],
     )
 
 
@@ -166,11 +196,11 @@ def _telling_what_is_kept(writer: MapWriter) -> Iterator[None]:
 def _item(run: SceneRun, layers: Sequence[Layer], seconds: float) -> dict[str, Any]:
     """A finished map as a STAC item."""
     sources = [path for path in (run.scene.optical_path, run.scene.sar_path) if path is not None]
-    runs, now = [_model_run(each, seconds) for each in run.predictors], datetime.now(UTC)
+    runs, now = [_model_run(each, run, seconds) for each in run.predictors], datetime.now(UTC)
     return map_item(layers, run.grid, runs=runs, sources=sources, when=now, polygons=run.settings.polygons)
 
 
-def _model_run(predictor: Predictor, seconds: float) -> ModelRun:
+def _model_run(predictor: Predictor, run: SceneRun, seconds: float) -> ModelRun:
     bundle, manifest = predictor.bundle, predictor.bundle.manifest
     weights = bundle.folder / WEIGHTS
     return ModelRun(
@@ -179,8 +209,11 @@ def _model_run(predictor: Predictor, seconds: float) -> ModelRun:
         description=manifest.description,
         optical_bands=manifest.inputs.optical,
         sar_bands=manifest.inputs.sar,
-        patch=manifest.patch.size,
-        halo=manifest.patch.halo,
+        patch=run.plan.size,
+        halo=0 if predictor.whole else run.halo,
+        blend=run.settings.blend,
+        looks=predictor.looks,
+        whole=predictor.whole,
         scaling=manifest.inputs.scaling.model_dump(),
         weights=weights,
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),

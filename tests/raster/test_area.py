@@ -110,3 +110,11 @@ def test_polygons_elsewhere_and_files_that_are_none_are_told(draw, tmp_path):
 def test_bounds_and_polygons_at_once_are_a_mistake_of_the_programmer(draw):
     with pytest.raises(ValueError, match="not by both"):
         crop(GRID, bounds=(0, 0, 1, 1), polygons=draw(box(0, 0, 9, 9)))
+
+
+def test_polygons_between_the_centres_of_pixels_are_told_with_their_size(draw):
+    with pytest.raises(
+        GridMismatchError, match=r"centre in the 2 polygons of .*: 0\.09 px of area.*column 4\.6, row 7"
+    ):
+        crop(GRID, polygons=draw(box(4.6, 7.6, 4.8, 7.85), box(20.6, 30.0, 20.8, 30.2)))
+    assert crop(GRID, polygons=draw(box(4.6, 7.6, 4.8, 7.85), box(20.4, 30.4, 20.8, 30.6))).burner is not None

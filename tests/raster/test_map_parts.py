@@ -160,6 +160,70 @@ def test_before_the_first_row_of_blocks_nothing_is_left(folder):
     assert files_in(folder) == {}
 
 
+def draft_in(folder):
+    return Layer(folder / "sure.tif", ("sure",))
+
+
+def test_a_draft_is_there_until_the_map_is_sealed_and_becomes_no_file(folder, undisturbed):
+    drafts = {"asked": ASKED, "drafts": [draft_in(folder)]}
+
+    def write_half():
+        with MapWriter(layers_in(folder), GRID, **drafts) as writer:
+            writer.write(0, CODES[:700], SCORES[:, :700], 2 * CODES[:700])
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        write_half()
+    with MapWriter(layers_in(folder), GRID, **drafts) as writer:
+        assert writer.rows == BLOCK
+        writer.write(BLOCK, CODES[BLOCK:], SCORES[:, BLOCK:], 2 * CODES[BLOCK:])
+        found = np.concatenate([layers[2][0] for _, layers in writer.blocks()])
+    np.testing.assert_array_equal(found, 2 * CODES)
+    assert files_in(folder) == undisturbed
+
+
+def test_files_of_others_are_checked_like_the_maps_own(folder):
+    (folder / "map.json").write_text("precious")
+    with pytest.raises(OutputError, match=r"map\.json exists already"):
+        write(folder, beside=[folder / "map.json"])
+    assert sorted(files_in(folder)) == ["map.json"]
+    stop(folder, BLOCK, beside=[folder / "map.json"], overwrite=True)
+    with pytest.raises(OutputError, match=r"map\.json exists already"):  # not all rows are there: nobody wrote it
+        write(folder, beside=[folder / "map.json"])
+
+
+def test_what_fails_after_the_map_is_sealed_is_gone_on_with(folder, undisturbed):
+    def fail_late():
+        with MapWriter(layers_in(folder), GRID, asked=ASKED) as writer:
+            writer.write(0, CODES, SCORES)
+            writer.seal()
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        fail_late()
+    assert (folder / "map.tif").exists()
+    assert write(folder) == HEIGHT
+    assert files_in(folder) == undisturbed
+
+
+def test_a_finished_map_is_found_finished_by_who_asks_for_the_same_and_by_nobody_else(folder, undisturbed):
+    write(folder)
+    with MapWriter(layers_in(folder), GRID, asked=ASKED) as writer:
+        assert writer.finished
+        assert writer.rows == HEIGHT
+        np.testing.assert_array_equal(np.concatenate([codes[0] for _, (codes,) in writer.blocks()]), CODES)
+    np.testing.assert_array_equal(writer.counts, np.bincount(CODES.ravel(), minlength=256))
+    np.testing.assert_array_equal(writer.areas_m2, 100.0 * writer.counts)
+    for asked in ({**ASKED, "overlap": 32}, None):
+        with pytest.raises(OutputError, match=r"map\.tif exists already"):
+            write(folder, asked=asked)
+    assert write(folder, overwrite=True) == 0
+    assert files_in(folder) == undisturbed
+    (folder / "scores.tif").unlink()
+    with pytest.raises(OutputError, match=r"map\.tif exists already"):
+        write(folder)
+
+
 def test_two_runs_do_not_write_one_map(folder):
     with MapWriter(layers_in(folder), GRID, asked=ASKED) as first:
         with pytest.raises(OutputError, match=r"another run is writing .*map\.tif"):

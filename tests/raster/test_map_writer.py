@@ -21,6 +21,7 @@ from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
 from rsfuse.legend import NODATA, Legend
 from rsfuse.legends import LEGENDS
+from rsfuse.raster.drawn.pixel_area import row_areas_m2
 from rsfuse.raster.labels import Labels
 from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
@@ -133,6 +134,19 @@ def test_a_map_without_coordinates_is_written_without_a_warning(folder):
         writer.write(0, codes_of(600, 20))
     with Labels(folder / "map.tif") as labels:
         assert labels.grid.crs is None
+
+
+def test_in_degrees_each_row_counts_with_the_area_of_its_own_pixels(folder):
+    grid = Grid(CRS.from_epsg(4326), Affine(0.01, 0, 8, 0, -0.01, 65), (600, 7))
+    codes = codes_of(600, 7)
+    codes[:300], codes[300:400] = 10, 40  # within a row of blocks, one class lies north of the other
+    with open_map(folder / "map.tif", grid) as writer:
+        writer.write(0, codes)
+    expected = np.zeros(256)
+    for row, area in zip(codes, row_areas_m2(grid), strict=True):
+        for code in row:
+            expected[code] += area
+    np.testing.assert_allclose(writer.areas_m2, expected, rtol=1e-12)
 
 
 def test_a_map_that_exists_is_refused_before_any_work(folder):

@@ -146,14 +146,10 @@ def test_a_geojson_that_says_something_else_is_refused_by_its_feature(write_list
     assert hint in caught.value.hint
 
 
-def test_a_list_that_cannot_be_read_is_named(write_list, tmp_path):
-    for path in (
-        tmp_path / "lost.csv",
-        tmp_path / "lost.geojson",
-        write_list("latin.csv", "optical\nä.tif".encode("latin-1")),
-    ):
-        with pytest.raises(SceneError, match=f"{path.name} cannot be read as text"):
-            pairs_in_list(path)
+def test_a_list_that_cannot_be_read_is_named(write_list):
+    path = write_list("latin.csv", "optical\nä.tif".encode("latin-1"))
+    with pytest.raises(SceneError, match=r"latin\.csv cannot be read as text"):
+        pairs_in_list(path)
 
 
 @pytest.mark.parametrize("kind", ["csv", "geojson"])
@@ -186,3 +182,9 @@ def test_stems_that_repeat_in_a_list_get_their_folders_and_chosen_names_stay(wri
     touch("o/a.tif", "p/a.tif", "q/a.tif")
     found = pairs_in_list(write_list("list.csv", "optical,name\np/a.tif,\nq/a.tif,a\no/a.tif,\n"))
     assert [pair.name for pair in found] == ["p_a", "a", "o_a"]
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.geojson"])
+def test_a_list_that_is_not_there_is_told_as_such(tmp_path, name):
+    with pytest.raises(SceneError, match=rf"{name} does not exist"):
+        pairs_in_list(tmp_path / name)

@@ -1,6 +1,8 @@
 """A part of a scene is mapped as in the whole, and a run that was stopped ends as if it had never been."""
 
+import hashlib
 import json
+import os
 import random
 import subprocess
 import sys
@@ -221,3 +223,99 @@ def test_a_run_that_was_stopped_while_it_drew_polygons_draws_them_again(paths, b
     assert report.patches == 0
     assert report.polygons.written > 0
     np.testing.assert_array_equal(read(out / "map.tif")[0][0], whole)
+
+
+LATE = {"crop": Crop(pixels=(0, 380, WIDTH, 150)), "probabilities": "uint8", "stac": True}
+
+
+def stop_here(*args, **options):
+    raise StoppedError
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "rsfuse.tasks.predict.MapWriter.seal",  # the polygons have their name, no layer has
+        "rsfuse.raster.map_writer.category_names",  # some layers have theirs
+        "rsfuse.tasks.predict.write_item",  # all layers have
+        "rsfuse.raster.map_parts.shutil.rmtree",  # all is there, and so is what it was made of
+    ],
+)
+def test_a_run_that_was_stopped_at_the_very_end_ends_by_the_same_command(paths, bundle, out, monkeypatch, moment):
+    pyogrio = pytest.importorskip("pyogrio")
+    late = {**LATE, "polygons": out / "map.gpkg"}
+    first = run(paths, bundle, out, **late)
+    undisturbed, polygons = files_in(out), pyogrio.raw.read(out / "map.gpkg")
+    for path in out.iterdir():
+        path.unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr(moment, stop_here)
+        with pytest.raises(StoppedError):
+            run(paths, bundle, out, **late)
+    assert (out / "map.gpkg").exists()
+    report = run(paths, bundle, out, **late)
+    assert (report.rows_resumed, report.patches) == (150, 0)
+    assert report.polygons == first.polygons
+    found, drawn = files_in(out), pyogrio.raw.read(out / "map.gpkg")
+    assert sorted(found) == sorted(undisturbed)
+    assert all(found[name] == undisturbed[name] for name in found if ".tif" in name)
+    for before, now in zip([polygons[2], *polygons[3]], [drawn[2], *drawn[3]], strict=True):
+        np.testing.assert_array_equal(now, before)
+    item = json.loads(found["map.json"])
+    assert item["assets"]["polygons"]["file:checksum"] == "1220" + hashlib.sha256(found["map.gpkg"]).hexdigest()
+
+
+def test_a_map_that_is_finished_is_told_as_finished_and_left_as_it_is(paths, bundle, out):
+    pytest.importorskip("pyogrio")
+    late = {**LATE, "polygons": out / "map.gpkg", "min_area_m2": 300.0}
+    first = run(paths, bundle, out, **late)
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.iterdir()}
+    again = run(paths, bundle, out, stop_after(0), **late)
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in out.iterdir()} == before
+    assert again.finished_before
+    assert not first.finished_before
+    assert again.polygons == first.polygons
+    assert first.polygons.left_out > 0
+    np.testing.assert_array_equal(again.pixels, first.pixels)
+    np.testing.assert_array_equal(again.areas_m2, first.areas_m2)
+    for other in ({"blend": "crop"}, {"min_area_m2": 0.0}, {"confidence": True}):
+        with pytest.raises(OutputError, match="exists already"):
+            run(paths, bundle, out, **{**late, **other})
+
+
+def test_a_map_of_a_scene_that_has_changed_is_not_taken_for_finished(paths, bundle, out):
+    run(paths, bundle, out, crop=LATE["crop"])
+    os.utime(paths[1], (0, 0))
+    with pytest.raises(OutputError, match="exists already"):
+        run(paths, bundle, out, crop=LATE["crop"])
+
+
+def test_polygons_tell_their_mean_confidence_though_it_becomes_no_file(paths, bundle, out):
+    pyogrio = pytest.importorskip("pyogrio")
+    means = []
+    for confidence in (True, False):
+        path = out / f"{confidence}.gpkg"
+        run(paths, bundle, out, **LATE, confidence=confidence, polygons=path, overwrite=True)
+        meta, _, _, columns = pyogrio.raw.read(path)
+        means.append(dict(zip(meta["fields"], columns, strict=True))["confidence"])
+        layers = [each.name for each in out.glob("map_*.tif")]
+        assert ("map_confidence.tif" in layers) == confidence
+        (out / "map_confidence.tif").unlink(missing_ok=True)
+    assert np.isfinite(means[0]).all()
+    np.testing.assert_array_equal(means[1], means[0])
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_the_item_tells_how_the_map_was_made_not_how_it_might_have_been(paths, bundle, out, whole):
+    predictor = Predictor(bundle, device="cpu", looks=("flips",), whole=whole)
+    settings = PredictSettings(crop=LATE["crop"], overlap=None if whole else 24, blend="crop", stac=True)
+    with Scene(*paths) as scene:
+        predict(scene, predictor, out / "map.tif", settings)
+    told = json.loads((out / "map.json").read_text())["properties"]
+    made, size = told["mlm:hyperparameters"], [150, WIDTH] if whole else [64, 64]
+    assert (made["patch"], made["halo"], made["whole"]) == (size, 0 if whole else 12, whole)
+    assert (made["blend"], made["augmentation"]) == (None if whole else "crop", ["flips"])
+    assert all(each["input"]["shape"][2:] == size for each in told["mlm:input"])
+    words = "the whole image of 150 x 90 px" if whole else "patches of 64 x 64 px with a halo of 12 px, joined by crop"
+    assert words in told["processing:lineage"]
+    assert "averaged over flips" in told["processing:lineage"]

@@ -16,7 +16,7 @@ from rsfuse.learn.inference.scene_run import SceneRun
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.scene import Scene
-from rsfuse.tasks.predict import PredictSettings, predict
+from rsfuse.tasks.predict import PredictSettings, plan, predict
 
 HEIGHT, WIDTH = 150, 130
 
@@ -137,8 +137,32 @@ def test_too_little_memory_is_told_with_what_is_needed_for_what(paths, small_bun
 
 def test_a_tight_memory_makes_the_batch_smaller(paths, small_bundle):
     predictor = [Predictor(small_bundle, device="cpu")]
-    with Scene(*paths) as scene:
-        less = SceneRun(scene, predictor, PredictSettings(batch_size=24)).needs().total
-        tight = SceneRun(scene, predictor, PredictSettings(batch_size=64, max_memory=less))
-        assert tight.batch_size == 16
+    with Scene(*paths) as scene:  # 34 patches of 64 px side by side
+        less = SceneRun(scene, predictor, PredictSettings(overlap=62, batch_size=24)).needs().total
+        tight = SceneRun(scene, predictor, PredictSettings(overlap=62, batch_size=64, max_memory=less))
+        assert tight.batch_size == 17
         assert tight.needs().total <= less
+
+
+@pytest.mark.parametrize(("whole", "batch"), [(False, 3), (True, 1)])
+def test_a_batch_is_never_larger_than_there_are_patches_side_by_side(paths, small_bundle, whole, batch):
+    predictor = Predictor(small_bundle, device="cpu", whole=whole)
+    with Scene(*paths) as scene:
+        planned = plan(scene, predictor, PredictSettings(batch_size=10**6))
+        just = SceneRun(scene, [predictor], PredictSettings(batch_size=batch)).needs()
+    assert planned.batch_size == batch
+    assert planned.needs.network == just.network
+
+
+def test_a_plan_times_a_smaller_batch_where_memory_does_not_suffice(paths, small_bundle, monkeypatch):
+    def time(self, size, batch):
+        if batch > 2:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+        return 5.0 * batch
+
+    monkeypatch.setattr(Predictor, "time", time)
+    with Scene(*paths) as scene:
+        settings = PredictSettings(overlap=48, batch_size=5)  # 6 columns
+        planned = plan(scene, Predictor(small_bundle, device="cpu"), settings)
+    assert planned.batch_size == 5
+    assert planned.seconds == 5.0 * planned.patches

@@ -149,10 +149,18 @@ class MapPolygons:
         Raises:
             OutputError: if the disk is full.
         """
+        self._end()
+        self._file.seal()
+
+    def drop(self) -> None:
+        """Complete the report and leave no file of these polygons; what was there before stays."""
+        self._end()
+        self.abort()
+
+    def _end(self) -> None:
         if self._row != self._grid.height:
             raise ValueError(f"{self._row} rows of {self._grid.height} are there")
         self._write(self._stream.end())
-        self._file.seal()
 
     def abort(self) -> None:
         """Leave nothing of these polygons; what was there before stays."""

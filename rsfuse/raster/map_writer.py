@@ -25,7 +25,7 @@ from rsfuse.raster.drawn.pixel_area import row_areas_m2
 from rsfuse.raster.map_layer import BLOCK, Layer
 from rsfuse.raster.map_parts import MapParts, checksum
 from rsfuse.raster.opening import GDAL_ERRORS, quiet
-from rsfuse.raster.painted import category_names
+from rsfuse.raster.painted import category_names, names_beside
 
 
 class MapWriter:
@@ -189,7 +189,7 @@ class MapWriter:
                 if layer.legend is not None:
                     names = path.with_suffix(".aux.xml")
                     names.write_text(category_names(layer.legend), encoding="utf-8")
-                    names.replace(layer.path.with_name(f"{layer.path.name}.aux.xml"))
+                    names.replace(names_beside(layer.path))
                 path.replace(layer.path)
         self._sealed = True
 

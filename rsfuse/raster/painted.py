@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from rasterio.io import DatasetWriter
@@ -32,6 +33,11 @@ def painted_legend(tags: Mapping[str, str]) -> Legend | None:
         return Legend.from_dict(json.loads(tags[LEGEND_TAG]))
     except (KeyError, ValueError, LegendMismatchError):  # anybody may use that name for a tag
         return None
+
+
+def names_beside(path: Path) -> Path:
+    """Where the names of the classes of a file lie."""
+    return path.with_name(f"{path.name}.aux.xml")
 
 
 def category_names(legend: Legend) -> str:

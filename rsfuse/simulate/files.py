@@ -23,7 +23,7 @@ from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.opening import bound_cache
-from rsfuse.raster.painted import category_names, paint
+from rsfuse.raster.painted import category_names, names_beside, paint
 from rsfuse.simulate.scene import BLOCK, Rendered, SimulatedScene, render
 
 OPTICAL_BANDS = ("blue", "green", "red", "nir")
@@ -77,7 +77,7 @@ def write_scene(
         with ExitStack() as files:
             writers = [files.enter_context(_written(path, scene)) for path in _members(paths)]
             _fill(writers, scene, progress)
-        names = paths.truth.with_name(f"{paths.truth.name}.aux.xml")
+        names = names_beside(paths.truth)
         names.write_text(category_names(LEGENDS["whu-opt-sar"]), encoding="utf-8")
     return paths
 

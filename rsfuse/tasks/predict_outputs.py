@@ -11,6 +11,7 @@ from rsfuse.learn.inference.products import Products
 from rsfuse.learn.inference.scene_run import PredictSettings
 from rsfuse.legend import Legend
 from rsfuse.raster.opening import open_raster
+from rsfuse.raster.painted import names_beside
 from rsfuse.reports.stac import item_path
 
 __all__ = ["Named", "check_outputs", "inputs_of", "outputs_of"]
@@ -29,7 +30,7 @@ def outputs_of(output: Path, legend: Legend, settings: PredictSettings) -> list[
     """
     layers = Products(legend, settings.confidence, settings.probabilities, settings.validity).layers(output, {})
     named = [("the map", output), *((f"its layer of {_what(each.path, output)}", each.path) for each in layers[1:])]
-    named.append(("its names of classes", output.with_name(f"{output.name}.aux.xml")))
+    named.append(("its names of classes", names_beside(output)))
     if settings.polygons is not None:
         named.append(("its polygons", settings.polygons))
     if settings.stac:

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,6 +50,13 @@ def raster(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def bundle(save_untrained: Callable[..., Any], tmp_path: Path) -> Path:
+    """Folder of a small bundle of random weights."""
+    folder: Path = save_untrained(tmp_path / "bundle")[0].folder
+    return folder
 
 
 @pytest.fixture

@@ -14,11 +14,6 @@ FAR = Affine(10, 0, 700_000, 0, -10, 4_000_000)
 
 
 @pytest.fixture
-def bundle(save_untrained, tmp_path):
-    return save_untrained(tmp_path / "bundle")[0].folder
-
-
-@pytest.fixture
 def two(raster, tmp_path):
     """Two scenes 200 km apart, and their SAR rasters under other names in a folder."""
     (tmp_path / "sar").mkdir()

@@ -7,11 +7,6 @@ import pytest
 from rsfuse.cli import show
 
 
-@pytest.fixture
-def bundle(save_untrained, tmp_path):
-    return save_untrained(tmp_path / "bundle")[0].folder
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,11 +6,6 @@ import pytest
 
 
 @pytest.fixture
-def bundle(save_untrained, tmp_path):
-    return save_untrained(tmp_path / "bundle")[0].folder
-
-
-@pytest.fixture
 def scene(raster, tmp_path):
     (tmp_path / "sar").mkdir()
     return raster("a.tif", side=100), raster("sar/one.tif", bands=1, side=100)

@@ -28,6 +28,7 @@ from rsfuse.learn.inference.views import views
 from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling, PercentileScaling
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
+from rsfuse.raster.statistics import SceneStatistics
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.predict import PredictSettings, predict
 
@@ -64,7 +65,7 @@ class Toy(Predictor):
             description="toy",
             network={"name": "toy"},
             inputs=inputs,
-            statistics=None,
+            statistics=SceneStatistics(optical=(), sar=()) if isinstance(inputs.scaling, MomentScaling) else None,
             legend=legend.to_dict(),
             patch=PatchSize(size=512, halo=64),
             gsd_m=5.0,

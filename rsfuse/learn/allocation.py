@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import sys
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # glibc's malloc.h
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # glibc's malloc.h
 _LARGEST, _MOST = 2**30, 2**31 - 1
 
 
@@ -14,8 +14,9 @@ def keep_freed_memory() -> None:
 
     Activations are blocks of tens of megabytes. glibc asks the system for each that has 32 or more, and the system
     clears each of its pages when it is first touched: a network of large activations spends half its time on that.
-    The peak is what it was; what lies between peaks is not given back before the process ends. glibc alone: other
-    systems are left as they are.
+    What lies between peaks is not given back before the process ends. Threads that begin after this share one heap:
+    with one for each, what a reader freed is of no use to the others, and memory creeps up with the height of a scene.
+    glibc alone: other systems are left as they are.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -23,3 +24,4 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_MMAP_THRESHOLD, _LARGEST)
         mallopt(_TRIM_THRESHOLD, _MOST)
+        mallopt(_ARENA_MAX, 1)

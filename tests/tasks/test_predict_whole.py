@@ -93,6 +93,13 @@ def test_an_image_that_does_not_fit_is_told_with_the_largest_side_that_does(path
     run(paths, predictor, tmp_path / "map.tif", crop=Crop(pixels=(0, 0, side, side)))
 
 
+def test_of_memory_that_is_given_the_largest_side_is_told_as_well(paths, small_bundle, tmp_path):
+    predictor = Predictor(small_bundle, device="cpu", whole=True)
+    with pytest.raises(SceneError, match="150 x 130 px at once need") as told:
+        run(paths, predictor, tmp_path / "map.tif", max_memory=1)
+    assert "largest square that fits is 0 px wide" in told.value.hint
+
+
 def test_several_networks_are_averaged(paths, small_bundle, changed, tmp_path):
     predictors = [Predictor(each, device="cpu") for each in (small_bundle, changed("other", seed=1))]
     run(paths, predictors, tmp_path / "map.tif", probabilities="float16", crop=Crop(pixels=(0, 0, 64, 64)))

@@ -100,14 +100,21 @@ def largest_batch(
     )
 
 
-def check_whole(plan: Plan, predictors: Sequence[Predictor]) -> None:
+def check_whole(plan: Plan, predictors: Sequence[Predictor], most: int | None = None) -> None:
     """Refuse an image that a network cannot see at once on its device.
+
+    Args:
+        plan: of one patch, the image.
+        predictors: the networks.
+        most: bytes that the process may take; None for all that are free.
 
     Raises:
         SceneError: naming the largest side that fits.
     """
     for predictor in predictors:
         needed, free = _pass(predictor, plan.size, 1), free_memory(predictor.device)
+        if most is not None:
+            free = min(free, max(0, most - psutil.Process().memory_info().rss))
         if needed <= free:
             continue
         inputs, network = predictor.bundle.manifest.inputs, predictor.network

@@ -101,7 +101,7 @@ class SceneRun:
         shape, window = self.scene.grid.shape, self.area.window
         if self.predictors[0].whole:
             plan = Plan.whole(*shape, window=window)
-            check_whole(plan, self.predictors)
+            check_whole(plan, self.predictors, self.settings.max_memory)
             return plan
         return Plan.sliding(*shape, size=size, halo=self.halo).within(window)
 

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from rsfuse import __version__
-from rsfuse.cli import bundles, demo, doctor, evaluate, info, predict, recipes, show, tile, train
+from rsfuse.cli import bundles, coreg, demo, doctor, evaluate, info, predict, recipes, show, tile, train
 from rsfuse.errors import RsfuseError
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -32,11 +32,13 @@ class RsfuseGroup(TyperGroup):
 app = typer.Typer(
     cls=RsfuseGroup,
     help="Land cover maps of large optical + SAR scenes, by networks that fuse in the frequency domain.",
-    epilog="Start with: rsfuse demo. Exit codes: 0 done, 2 a mistake that the message explains, 130 interrupted.",
+    epilog="Start with: rsfuse demo. Exit codes: 0 done, 1 and 3 of a check (coreg), 2 a mistake that is explained, "
+    "130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("coreg")(coreg.coreg)
 app.command("tile")(tile.tile)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)

@@ -2,11 +2,12 @@
 
 | option                            | in                              |
 |-----------------------------------|---------------------------------|
-| --sar, --optical-bands, --sar-bands | tile, predict                 |
+| --optical-bands, --sar-bands      | tile, predict, coreg            |
+| --sar                             | tile, predict                   |
 | --out/-o                          | tile, train, predict, demo      |
 | --device                          | train, predict, eval, demo      |
 | --legend                          | tile, eval                      |
-| --overwrite                       | tile, train, predict, info, demo |
+| --overwrite                       | tile, train, predict, coreg, info, demo |
 | --json, -q, -v                    | all                             |
 """
 

@@ -67,7 +67,7 @@ def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float] | None:
 
     None where not a point of its edge has a longitude and latitude, as in a local CRS.
     """
-    places = _transformed(_applied(grid.transform, outline(grid)), grid.crs, CRS.from_epsg(4326))
+    places = lonlat(outline(grid), grid)
     known = np.isfinite(places).all(1)
     if not known.any():
         return None
@@ -77,6 +77,11 @@ def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float] | None:
         return -180.0, -90.0, 180.0, 90.0
     wide, high = (east - west) / 100, (north - south) / 100  # edges bend between the points
     return float(west - wide), float(south - high), float(east + wide), float(north + high)
+
+
+def lonlat(points: Points, grid: Grid) -> Points:
+    """Longitude and latitude of columns and rows of a grid with a CRS; infinite where there is none."""
+    return _transformed(_applied(grid.transform, points), grid.crs, CRS.from_epsg(4326))
 
 
 def carried(points: Points, grid: Grid, other: Grid) -> Points:

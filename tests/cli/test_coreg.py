@@ -19,12 +19,12 @@ def ground():
 
 @pytest.fixture
 def pair(raster, ground):
-    def make(dx=0, dy=0, transform=Affine(10, 0, 500_000, 0, -10, 4_000_000)):
+    def make(dx=0, dy=0, west=500_000):
         moved = ndimage.shift(ground, (dy, dx), order=3, mode="reflect")
         seen = (np.abs(moved - 120) + 20) * np.random.default_rng(1).gamma(10, 0.1, moved.shape)
         sides = {"side": SIDE}
         return raster("optical.tif", values=ground.astype("u1")[None], **sides), raster(
-            "sar.tif", values=seen.astype("f4")[None], transform=transform, **sides
+            "sar.tif", values=seen.astype("f4")[None], transform=Affine(10, 0, west, 0, -10, 4_000_000), **sides
         )
 
     return make
@@ -37,7 +37,7 @@ def test_a_pair_that_lies_well_passes(rsfuse, pair):
     assert "in pixels of " in done.stdout
 
 
-def test_a_pair_that_does_not_fails_with_figures_for_programs(rsfuse, pair):
+def test_a_pair_that_does_not_fails_with_figures_for_programs(rsfuse, pair, tmp_path):
     done = rsfuse("coreg", *pair(7, -3), "--tiles", 100, "--json", "-q", "--geojson", "tiles.geojson")
     assert done.exit_code == 1, done.stderr
     told = json.loads(done.stdout)
@@ -45,8 +45,7 @@ def test_a_pair_that_does_not_fails_with_figures_for_programs(rsfuse, pair):
     assert (told["median_dx_px"], told["median_dy_px"]) == pytest.approx((7, -3), abs=0.15)
     assert {"tiles", "accepted", "rmse_px", "ce90_px", "noise_px", "gsd_m"} < set(told)
     assert told["tiles"] == told["accepted"] + told["rejected"] + told["flat"] + told["empty"]
-    with open("tiles.geojson", encoding="utf-8") as file:
-        points = json.load(file)["features"]
+    points = json.loads((tmp_path / "tiles.geojson").read_text())["features"]
     assert len(points) == told["tiles"]
     accepted = [point["properties"] for point in points if point["properties"]["accepted"]]
     assert len(accepted) == told["accepted"]
@@ -74,7 +73,7 @@ def test_what_is_there_is_not_replaced_and_rasters_of_other_places_are_told(rsfu
     done = rsfuse("coreg", *pair(), "--geojson", "tiles.geojson")
     assert done.exit_code == 2
     assert (tmp_path / "tiles.geojson").read_text() == "mine"
-    far = pair(transform=Affine(10, 0, 600_000, 0, -10, 4_000_000))
+    far = pair(west=600_000)
     done = rsfuse("coreg", *far)
     assert done.exit_code == 2
     assert "lies elsewhere" in done.stderr

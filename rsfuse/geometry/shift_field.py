@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _TUKEY = 4.685  # 95 % of the efficiency of least squares where errors are normal
-_RAYLEIGH_MEDIAN = 1.1774  # of the length of a residual, in standard deviations of one component
+# of the length of a residual, in standard deviations of one component; no further factor, such as the 1.4826 that goes
+# with the median of absolute values along one axis
+_RAYLEIGH_MEDIAN = 1.1774
 _LEAST_SIGMA = 0.15  # px: less is not believed
 _INLIER = 0.1  # weight above which a shift counts
 _ROUNDS = 50

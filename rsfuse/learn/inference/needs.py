@@ -113,8 +113,9 @@ def check_whole(plan: Plan, predictors: Sequence[Predictor], most: int | None = 
     """
     for predictor in predictors:
         needed, free = _pass(predictor, plan.size, 1), free_memory(predictor.device)
-        if most is not None:
-            free = min(free, max(0, most - psutil.Process().memory_info().rss))
+        where = f"are free on {predictor.device}"
+        if most is not None and (left := max(0, most - psutil.Process().memory_info().rss)) < free:
+            free, where = left, f"are left of the {most / 1e9:.1f} GB that it may take"
         if needed <= free:
             continue
         inputs, network = predictor.bundle.manifest.inputs, predictor.network
@@ -129,7 +130,7 @@ def check_whole(plan: Plan, predictors: Sequence[Predictor], most: int | None = 
         height, width = plan.size
         raise SceneError(
             f"{height} x {width} px at once need about {needed / 1e9:.1f} GB with bundle {predictor.bundle.name}, "
-            f"{free / 1e9:.1f} GB are free on {predictor.device}",
+            f"{free / 1e9:.1f} GB {where}",
             hint=f"the largest square that fits is {side} px wide: leave out --whole, or map parts with --crop",
         )
 

@@ -72,8 +72,7 @@ def coreg(
 
 def tell(report: CoregReport) -> None:
     """Verdict and figures."""
-    told, gsd = report.to_dict(), report.gsd_m
-    found = report.registration
+    found, told, gsd = report.registration, report.to_dict(), report.gsd_m
     shifts = [
         ("median, to the right", found.median[0]),
         ("median, down", found.median[1]),

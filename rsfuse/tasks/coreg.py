@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ class CoregReport:
     peak_memory_mb: int
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain data; None for what is not a number."""
+        """As plain data; NaN where there is nothing to tell."""
         found, tiles = self.registration, self.registration.tiles
         fitted = found.fitted
         figures = {
@@ -55,7 +54,7 @@ class CoregReport:
             "why": self.verdict.why,
             "tiles": len(tiles.states),
             **{state.name.lower(): tiles.count(state) for state in TileState},
-            **{key: _number(value) for key, value in figures.items()},
+            **{key: round(value, 4) for key, value in figures.items()},
             "affine": affine,
             "tile_px": self.search.side,
             "radius_px": self.search.radius,
@@ -101,7 +100,3 @@ def coreg(
         seconds=time.monotonic() - start,
         peak_memory_mb=peak_memory_mb(),
     )
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if math.isfinite(value) else None

@@ -39,18 +39,15 @@ class Overlay(Closing):
 
     def __init__(self, optical: Path, sar: Path, *, bands: Bands = _ALL) -> None:
         self.paths = optical, sar
-        with ExitStack() as opened:
-            own = [
-                opened.enter_context(AlignedRaster(path, bands=each))
-                for path, each in ((optical, bands.optical), (sar, bands.sar))
-            ]
-            first, second = own
+        chosen = bands.optical, bands.sar
+        with AlignedRaster(optical, bands=bands.optical) as first, AlignedRaster(sar, bands=bands.sar) as second:
             coarser = self._coarser(first, second)
             other = second if coarser is first else first
             self.grid: Grid = _shared(coarser, other)
+        with ExitStack() as opened:
             self._rasters = [
-                opened.enter_context(AlignedRaster(each.path, self.grid, bands=chosen, by_size=each is other))
-                for each, chosen in zip(own, (bands.optical, bands.sar), strict=True)
+                opened.enter_context(AlignedRaster(path, self.grid, bands=each, by_size=path == other.path))
+                for path, each in zip(self.paths, chosen, strict=True)
             ]
             self._opened = opened.pop_all()
         self.gsd_m: float = gsd_m(self.grid)

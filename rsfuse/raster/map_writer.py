@@ -13,13 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
-import rasterio.shutil
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
 from rsfuse.raster.asked import plain
+from rsfuse.raster.cog import write_cog
 from rsfuse.raster.disk import check_free, check_space, writing
 from rsfuse.raster.drawn.pixel_area import row_areas_m2
 from rsfuse.raster.map_layer import BLOCK, Layer
@@ -199,9 +199,7 @@ class MapWriter:
             # a third for overviews, and another while they are in a file of their own
             check_space(layer.path, self._parts.size(at) * 5 // 3)
             # differences between class codes compress worse than the codes
-            predictor = "NO" if layer.dtype == "uint8" else "YES"
-            with quiet():
-                rasterio.shutil.copy(source, target, **_COG, predictor=predictor, overview_resampling=layer.resampling)
+            write_cog(source, target, resampling=layer.resampling, predictor=layer.dtype != "uint8")
             self._verify(at, target)
         return target
 
@@ -249,11 +247,3 @@ def _digest(asked: Mapping[str, Any]) -> str:
 
 
 _ASKED_TAG = "RSFUSE_ASKED"
-_COG = {
-    "driver": "COG",
-    "compress": "DEFLATE",
-    "blocksize": BLOCK,
-    "overviews": "IGNORE_EXISTING",
-    "bigtiff": "IF_SAFER",
-    "num_threads": "ALL_CPUS",
-}

@@ -249,7 +249,8 @@ class _Work:
         Raises:
             OutputError: naming the file.
         """
-        from rsfuse.tasks.predict_outputs import check_outputs, inputs_of, outputs_of
+        from rsfuse.raster.outputs import check_outputs
+        from rsfuse.tasks.predict_outputs import inputs_of, outputs_of
 
         legend = self._predictors[0].bundle.legend
         outputs = [each for job in jobs for each in outputs_of(job.output, legend, self._settings)]

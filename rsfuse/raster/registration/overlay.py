@@ -39,6 +39,7 @@ class Overlay(Closing):
 
     def __init__(self, optical: Path, sar: Path, *, bands: Bands = _ALL) -> None:
         self.paths = optical, sar
+        self.bands = bands
         chosen = bands.optical, bands.sar
         with AlignedRaster(optical, bands=bands.optical) as first, AlignedRaster(sar, bands=bands.sar) as second:
             coarser = self._coarser(first, second)

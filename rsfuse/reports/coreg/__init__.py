@@ -1,0 +1,1 @@
+"""The page about one pair: how its SAR lies on its optical raster, in figures, charts and pictures."""

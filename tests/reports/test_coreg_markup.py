@@ -1,0 +1,38 @@
+"""What the page about a pair is made of: numbers, axes, elements."""
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+
+from rsfuse.reports.coreg.axes import Axis, below, ticks
+from rsfuse.reports.coreg.markup import element, figure
+
+
+def test_numbers_are_told_as_people_read_them():
+    assert figure(-0.001) == "0.00"
+    assert figure(0.004, signed=True) == "0.00"
+    assert figure(0.006, signed=True) == "+0.01"
+    assert figure(12345.678, 1) == "12,345.7"
+    assert figure(math.nan) == figure(math.inf) == "-"
+
+
+@pytest.mark.parametrize("high", [0.13, 1.0, 1.95, 7.6, 42.0, 1e4])
+def test_ticks_are_round_and_few(high):
+    found = ticks(-high, high, 6)
+    assert 4 <= len(found) <= 10
+    assert 0 in found
+    assert max(found) <= high * 1.0001
+    step = found[1] - found[0]
+    assert below(step * 1.0001) == pytest.approx(step)
+
+
+def test_an_axis_runs_from_its_start_to_its_end():
+    axis = Axis(-2, 2, 100, 0)
+    assert (axis.at(-2), axis.at(2), axis.at(0)) == (100, 0, 50)
+    assert axis.length(1) == -25
+
+
+def test_texts_stand_between_elements():
+    made = element("p", "one ", element("b", "two"), " three", " four", class_="x", data_y=1.5)
+    assert ElementTree.tostring(made, "unicode") == '<p class="x" data-y="1.5">one <b>two</b> three four</p>'

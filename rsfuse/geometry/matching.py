@@ -43,7 +43,7 @@ class Match:
     Args:
         dx: pixels by which what the template shows lies further to the right in the window's image.
         dy: likewise, further down.
-        peak: zero-mean normalised cross-correlation there, -1 to 1.
+        peak: score there; of orientations zero-mean normalised cross-correlation, -1 to 1.
         margin: how much higher it is than any more than three pixels away.
         on_border: whether it lies on the border of what was searched, so that the true place may be beyond.
         side: of the template in pixels.
@@ -89,15 +89,14 @@ def orientations(image: Floats, valid: NDArray[np.bool_], smoothing: Smoothing =
     return field
 
 
-def match(template: Floats, window: Floats) -> Match:
-    """Find a template in a window, to a part of a pixel.
+def locate(scores: Floats, side: int) -> Match:
+    """Where the highest of scores lies, to a part of a pixel.
 
     Args:
-        template: (C, T, T) of one image.
-        window: (C, T + 2 r, T + 2 r) of the other, around the same place; r pixels are searched each way.
+        scores: (2 r + 1, 2 r + 1) of all displacements of a template in a window; in the middle it is none.
+        side: of the template in pixels.
     """
-    scores = correlation(template, window)
-    radius, side = len(scores) // 2, template.shape[1]
+    radius = len(scores) // 2
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)
     peak = float(scores[row, column])
     others = scores.copy()

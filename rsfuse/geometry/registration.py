@@ -92,6 +92,8 @@ class Registration:
         self.tiles = tiles
         accepted = tiles.is_accepted
         self._places, self._shifts = tiles.places[accepted], tiles.shifts[accepted]
+        self.accepted: tuple[Floats, Floats] = self._places, self._shifts
+        """Places (n, 2) and shifts (n, 2) of the tiles that count."""
         self._lengths = np.hypot(*self._shifts.T)
 
     @property

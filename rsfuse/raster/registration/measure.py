@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from rsfuse.geometry.matching import Match, Smoothing, match, orientations
+from rsfuse.geometry.matching import Smoothing
+from rsfuse.geometry.methods import METHODS, Method, MethodName
 from rsfuse.geometry.registration import TileShifts, TileState
 from rsfuse.raster.registration.overlay import Image, Overlay
 
@@ -30,23 +31,17 @@ class Search:
         side: of a tile in pixels.
         radius: pixels that are searched each way around the start.
         tiles: about how many; fewer where they would lie closer than 32 pixels, which tell little new.
-        peak: least correlation of a tile that is accepted, times its side.
-        margin: by how much it has to be higher than elsewhere, times the side.
-        smoothing: see there.
-
-    Of tiles that show different places, one in a thousand at most is accepted with these.
+        method: what of them is compared, and how; where to begin is always found by orientations.
+        smoothing: of images before their orientations are taken.
+        between: tiles lie in the midst between those that would be matched otherwise.
     """
 
     side: int = 128
     radius: int = 16
     tiles: int = 800
-    peak: float = 16.0
-    margin: float = 4.0
+    method: MethodName = "orientation"
     smoothing: Smoothing = field(default_factory=Smoothing)
-
-    def accepts(self, found: Match) -> bool:
-        """Whether a match stands out."""
-        return not found.on_border and found.peak * found.side >= self.peak and found.margin * found.side >= self.margin
+    between: bool = False
 
 
 # to find where to begin: 64 px each way, in pixels four and two times as large
@@ -91,8 +86,10 @@ def _match_tiles(
     """Tiles of pixels that are `factor` times as large; places and shifts in these."""
     height, width = (length // factor for length in overlay.grid.shape)
     search = replace(search, side=max(min(search.side, height - 2 * search.radius, width - 2 * search.radius), 16))
+    method = METHODS[search.method]
     step = max(_LEAST_STEP, math.isqrt(height * width // search.tiles))
-    corners = [(left, top) for top in _starts(height, search.side, step) for left in _starts(width, search.side, step)]
+    tops, lefts = (_starts(length, search, step) for length in (height, width))
+    corners = [(left, top) for top in tops for left in lefts]
     shifts, scores, contrasts = (
         np.full((len(corners), 2), np.nan),
         np.zeros((len(corners), 2)),
@@ -102,8 +99,8 @@ def _match_tiles(
     for at, (left, top) in enumerate(corners):
         pair = _TilePair.read(overlay, search, (left, top), start, factor)
         if pair.is_full:
-            found = match(*pair.fields(search.smoothing))
-            states[at] = TileState.ACCEPTED if search.accepts(found) else TileState.REJECTED
+            found = method.match(*pair.features(method, search.smoothing))
+            states[at] = TileState.ACCEPTED if method.accepts(found) else TileState.REJECTED
             shifts[at] = found.dx + start[0], found.dy + start[1]
             scores[at] = found.peak, found.margin
             contrasts[at] = pair.contrasts
@@ -152,9 +149,9 @@ class _TilePair:
         """Standard deviation of both, where there is data."""
         return _contrast(*self.optical), _contrast(*self.sar)
 
-    def fields(self, smoothing: Smoothing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def features(self, method: Method, smoothing: Smoothing) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """What is matched."""
-        optical, sar = (_inner(orientations(*image, smoothing), self.margin) for image in (self.optical, self.sar))
+        optical, sar = (_inner(method.features(*image, smoothing), self.margin) for image in (self.optical, self.sar))
         return optical, sar
 
 
@@ -171,9 +168,12 @@ def _contrast(pixels: NDArray[np.float32], valid: NDArray[np.bool_]) -> float:
     return float(pixels[valid].std()) if valid.any() else 0.0
 
 
-def _starts(length: int, side: int, step: int) -> list[int]:
+def _starts(length: int, search: Search, step: int) -> list[int]:
     """Where tiles begin along an axis, evenly from one end to the other."""
-    count = max((length - side) // step, 0) + 1
+    last = length - search.side
+    count = max(last // step, 0) + 1
     if count == 1:
-        return [max((length - side) // 2, 0)]
-    return [round(at * (length - side) / (count - 1)) for at in range(count)]
+        return [max(last // 2, 0)]
+    if search.between:
+        return [round((at + 0.5) * last / (count - 1)) for at in range(count - 1)]
+    return [round(at * last / (count - 1)) for at in range(count)]

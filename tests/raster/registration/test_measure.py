@@ -46,9 +46,9 @@ def optical(write_raster, ground):
     return write_raster("optical.tif", ground.astype("u1")[None])
 
 
-def look(optical, sar):
+def look(optical, sar, search=SEARCH):
     with Overlay(optical, sar) as overlay:
-        return Registration(measure(overlay, SEARCH, lambda done, total: None)), overlay.grid
+        return Registration(measure(overlay, search, lambda done, total: None)), overlay.grid
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (5.4, -3.7), (-60, 48), (37.5, 61)])
@@ -61,6 +61,29 @@ def test_a_shift_is_found_up_to_64_pixels(optical, write_raster, ground, dx, dy)
     assert (errors < 1.5).mean() > 0.95
     assert len(errors) > 60
     assert found.verdict().outcome == ("pass" if (dx, dy) == (0, 0) else "fail")
+
+
+def test_swapped_rasters_are_shifted_the_other_way(optical, write_raster, ground):
+    sar = write_raster("sar.tif", radar(ground, 21.3, -8.6).astype("f4")[None])
+    (there, _), (back, _) = look(optical, sar), look(sar, optical)
+    both = there.tiles.is_accepted & back.tiles.is_accepted
+    sums = (there.tiles.shifts + back.tiles.shifts)[both]
+    assert both.sum() > 60
+    assert np.add(there.median, back.median) == pytest.approx((0, 0), abs=0.1)
+    assert np.median(sums, 0) == pytest.approx((0, 0), abs=0.1)
+    assert np.quantile(np.abs(sums), 0.95) < 0.4  # the two templates of a tile have speckle of their own
+
+
+@pytest.mark.parametrize("method", ["phase", "mutual-information"])
+def test_other_methods_begin_where_orientations_say(optical, write_raster, ground, method):
+    moved = ndimage.shift(ground, (-31.4, 42.7), order=3, mode="reflect") + 20  # more than they search themselves
+    sar = write_raster("sar.tif", moved.astype("f4")[None])
+    found, _ = look(optical, sar, Search(tiles=25, method=method))
+    assert found.median == pytest.approx((42.7, -31.4), abs=0.2)
+    assert found.tiles.is_accepted.sum() > 12
+    default, _ = look(optical, sar, Search(tiles=25))
+    np.testing.assert_array_equal(found.tiles.places, default.tiles.places)
+    assert (found.tiles.peaks != default.tiles.peaks)[found.tiles.is_accepted].all()
 
 
 def test_a_wrong_geotransform_is_a_shift(optical, write_raster, ground):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from rsfuse.cli import options, predict_options, predict_report, show
+from rsfuse.cli import options, predict_coreg, predict_options, predict_report, show
 from rsfuse.cli.predict_scenes import Job, are_several, find_pairs, make_folder, place_maps
 from rsfuse.errors import RsfuseError
 
@@ -129,6 +129,14 @@ def predict(
         bool,
         typer.Option("--whole", help="Let the network see the whole image at once.", rich_help_panel=_MAPPED),
     ] = False,
+    coreg: Annotated[
+        Literal["warn", "fail", "off"],
+        typer.Option(
+            "--coreg",
+            help="Before it starts, see whether the SAR lies on the optical; if not: warn or fail. off does not look.",
+            rich_help_panel=_MAPPED,
+        ),
+    ] = "warn",
     tta: Annotated[
         list[_Look] | None,
         typer.Option(
@@ -216,7 +224,7 @@ def predict(
     wake = partial(Predictor, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
     predictors = [wake(Bundle.open(name)) for name in bundle or [DEFAULT_BUNDLE]]
     predict_options.check_overlap(overlap, predictors[0].bundle.manifest.patch.size, whole=whole)
-    work = _Work(predictors, settings, bands, dry_run=dry_run, as_json=as_json)
+    work = _Work(predictors, settings, bands, coreg, dry_run=dry_run, as_json=as_json)
     work.check(jobs, scenes or [])
     if several:
         work.map_all(jobs)
@@ -232,11 +240,12 @@ class _Work:
         predictors: Sequence[Predictor],
         settings: PredictSettings,
         bands: Bands,
+        on_shift: predict_coreg.OnShift,
         *,
         dry_run: bool,
         as_json: bool,
     ) -> None:
-        self._predictors, self._settings, self._bands = predictors, settings, bands
+        self._predictors, self._settings, self._bands, self._on_shift = predictors, settings, bands, on_shift
         self._dry_run, self._as_json = dry_run, as_json
 
     def check(self, jobs: Sequence[Job], named: Sequence[Path]) -> None:
@@ -303,8 +312,9 @@ class _Work:
                 if not self._as_json:
                     predict_report.tell_plan(pair.name, planned)
                 return predict_report.plan_document(planned)
+            checked = predict_coreg.look(pair, self._bands, self._on_shift)
             with show.progress("predicting", "patches") as progress:
                 report = map_scene(scene, self._predictors, job.output, self._settings, progress)
         if not self._as_json:
-            predict_report.tell(report)
-        return predict_report.document(report, self._predictors)
+            predict_report.tell(report, checked)
+        return predict_report.document(report, self._predictors, checked)

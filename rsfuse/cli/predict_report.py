@@ -11,10 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rsfuse.learn.inference.predictor import Predictor
+    from rsfuse.tasks.coreg import CoregReport
     from rsfuse.tasks.predict import PredictPlan, PredictReport
 
 
-def document(report: PredictReport, predictors: Sequence[Predictor]) -> dict[str, Any]:
+def document(
+    report: PredictReport, predictors: Sequence[Predictor], checked: CoregReport | None = None
+) -> dict[str, Any]:
     """The report as plain data for --json."""
     return {
         "output": str(report.output),
@@ -33,11 +36,11 @@ def document(report: PredictReport, predictors: Sequence[Predictor]) -> dict[str
         "bundle": ", ".join(each.bundle.name for each in predictors),
         "peak_memory_mb": report.peak_memory_mb,
         "gsd_m": _number(report.gsd_m, 3),
-        "coreg": None,  # the co-registration check comes with `rsfuse coreg`
+        "coreg": checked and checked.to_dict(),
     }
 
 
-def tell(report: PredictReport) -> None:
+def tell(report: PredictReport, checked: CoregReport | None = None) -> None:
     """The report as a table."""
     total = max(int(report.pixels.sum()), 1)
     rows = [
@@ -45,6 +48,9 @@ def tell(report: PredictReport) -> None:
         for each, count, area in zip(report.legend, report.pixels, report.areas_m2, strict=True)
     ]
     show.table(str(report.output), ("code", "class", "share", "hectares"), rows)
+    if checked is not None:
+        verdict = checked.last.verdict
+        show.note(f"whether the SAR lies on the optical: {verdict.outcome}, {verdict.why}")
     if report.finished_before:
         show.note("it was finished by an earlier run that was asked for the same; nothing was written")
         return

@@ -11,19 +11,17 @@ import numpy as np
 
 from rsfuse.errors import GridMismatchError
 from rsfuse.geometry.registration import Registration, TileState
-from rsfuse.raster.disk import check_free, replace_text
+from rsfuse.raster.disk import replace_text
 from rsfuse.raster.footprint import lonlat
 from rsfuse.raster.registration.overlay import Overlay
 
 
-def check_tiles(path: Path, overlay: Overlay, *, overwrite: bool) -> None:
-    """Whether tiles of a pair can be written to a path.
+def check_located(overlay: Overlay) -> None:
+    """Whether tiles of a pair have a longitude and latitude.
 
     Raises:
-        OutputError: if there is something already.
         GridMismatchError: if nobody knows where the rasters lie.
     """
-    check_free(path, overwrite=overwrite)
     if overlay.grid.crs is None:
         raise GridMismatchError(
             f"{overlay.paths[0]} has no CRS, so its tiles have no longitude and latitude",

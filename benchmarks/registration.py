@@ -1,10 +1,13 @@
 """Shifts that were put into real pairs, and how well they are found; and pairs of unrelated places, which have none.
 
-Run: python -m benchmarks.registration --out FOLDER [--only known null]
+Run: python -m benchmarks.registration --out FOLDER [--only known null right]
 known: San Antonio and GeFolki's two pairs (../shared/data). The SAR image is moved by whole pixels, parts of them, an
 affine field and a smooth local one of up to 8 px, which changes by 2 % at most. What the pair had before is measured
 and taken off. Errors are those of tiles that were accepted both times.
 null: the optical of San Antonio against the SAR of Los Angeles, rolled by random offsets.
+right: the same pairs under the same fields, put right; errors are those of the field that they were corrected by, all
+over the image, less what the pair had before (a local field). And Los Angeles and San Antonio as they come, checked,
+put right and checked once more.
 """
 
 from __future__ import annotations
@@ -21,9 +24,11 @@ from rasterio.errors import NotGeoreferencedWarning
 from scipy import ndimage
 
 from benchmarks.areas import DATA
+from rsfuse.geometry.correction import Kind
 from rsfuse.geometry.registration import Registration, TileShifts
 from rsfuse.raster.registration.measure import Search, measure
 from rsfuse.raster.registration.overlay import Overlay
+from rsfuse.tasks.coreg import CoregReport, CoregSettings, coreg
 
 Floats = NDArray[np.float64]
 Field = Callable[[Floats], Floats]
@@ -78,12 +83,17 @@ def _read(path: Path) -> NDArray[np.float32]:
 
 def look(optical: NDArray[np.float32], sar: NDArray[np.float32], folder: Path, search: Search) -> TileShifts:
     """Tiles of two images of one size, through files as a user has them."""
+    write(optical, sar, folder)
+    with Overlay(folder / "optical.tif", folder / "sar.tif") as overlay:
+        return measure(overlay, search, lambda done, total: None)
+
+
+def write(optical: NDArray[np.float32], sar: NDArray[np.float32], folder: Path) -> None:
+    """Two images as optical.tif and sar.tif."""
     for name, image in (("optical", optical), ("sar", sar)):
         profile = {"driver": "GTiff", "count": 1, "height": image.shape[0], "width": image.shape[1], "dtype": "float32"}
         with rasterio.open(folder / f"{name}.tif", "w", tiled=True, **profile) as file:
             file.write(image, 1)
-    with Overlay(folder / "optical.tif", folder / "sar.tif") as overlay:
-        return measure(overlay, search, lambda done, total: None)
 
 
 def known(folder: Path) -> None:
@@ -124,16 +134,56 @@ def null(folder: Path, rounds: int = 6) -> None:
     print(f"unrelated places: {accepted} of {tiles} tiles accepted; verdicts: {', '.join(verdicts)}")
 
 
+def right(folder: Path) -> None:
+    """What lies aside, put right."""
+    print("| pair | put in | corrected by | median error of the field, px | 95 % | verdicts |")
+    print("|---|---|---|---|---|---|")
+    for name, optical, sar in pairs():
+        write(optical, sar, folder)
+        before = put_right(folder, kind="local").correction
+        rows, columns = (np.arange(32, length - 31, 32) for length in optical.shape)
+        places = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(np.float64)
+        for kind, field in fields(*optical.shape[::-1]).items():
+            write(optical, moved(sar, field), folder)
+            report = put_right(folder)
+            if report.correction is None or before is None:
+                print(f"| {name} | {kind} | - | - | - | {verdicts(report)} |", flush=True)
+                continue
+            was = before.field.at(places)
+            errors = np.hypot(*(report.correction.field.at(places) - was - field(places + was)).T)
+            told = f"{np.median(errors):.3f} | {np.percentile(errors, 95):.3f}"
+            print(f"| {name} | {kind} | {report.correction.kind} | {told} | {verdicts(report)} |", flush=True)
+    for place in ("los_angeles", "san_antonio"):
+        figures = put_right(DATA / place, aligned=folder / "aligned.tif").to_dict()
+        after = figures["aligned"]
+        print(f"{place}: by {after['correction']}, median left where it was not fitted {after['held_out_px']}")
+        for each in (figures, after):
+            keys = "verdict", "tiles", "accepted", "median_dx_px", "median_dy_px", "ce90_px", "noise_px"
+            print({key: each[key] for key in keys})
+
+
+def put_right(folder: Path, aligned: Path | None = None, kind: Kind | None = None) -> CoregReport:
+    """A folder's optical.tif and sar.tif, checked, corrected, and checked once more."""
+    settings = CoregSettings(aligned=aligned or folder / "aligned.tif", kind=kind, overwrite=True)
+    with Overlay(folder / "optical.tif", folder / "sar.tif") as overlay:
+        return coreg(overlay, settings)
+
+
+def verdicts(report: CoregReport) -> str:
+    """Before and after."""
+    return ", then ".join(each.verdict.outcome for each in (report.before, report.after) if each is not None)
+
+
 def main() -> None:
-    """Both, or what is asked for."""
+    """All, or what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--only", nargs="*", default=["known", "null"])
+    parser.add_argument("--only", nargs="*", default=["known", "null", "right"])
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore", NotGeoreferencedWarning)
     for name in options.only:
-        {"known": known, "null": null}[name](options.out)
+        {"known": known, "null": null, "right": right}[name](options.out)
 
 
 if __name__ == "__main__":

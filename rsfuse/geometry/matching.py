@@ -8,6 +8,7 @@ over the structure tensor of Bigun and Granlund, ICCV 1987), and those are corre
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,20 +126,23 @@ def correlation(template: Floats, window: Floats) -> Floats:
     centred = template - template.mean((1, 2), keepdims=True)
     spectrum = (fft.rfft2(window, size) * fft.rfft2(centred, size).conj()).sum(0)
     products = fft.irfft2(spectrum, size)[:count, :count]
-    spread = sum(_box_sums(each * each, side) - _box_sums(each, side) ** 2 / side**2 for each in window)
+    spread = _box_sums((window * window).sum(0), side) - (_box_sums(window, side) ** 2).sum(0) / side**2
     energy = np.maximum(spread, 0) * float((centred * centred).sum(dtype=np.float64))
     scores: Floats = np.where(energy > 1e-6, products / np.sqrt(np.maximum(energy, 1e-6)), 0).astype(np.float32)
     return scores
 
 
 def _box_sums(values: Floats, side: int) -> NDArray[np.float64]:
-    """Sums over all squares of a side."""
-    total = np.zeros((len(values) + 1, values.shape[1] + 1))
-    np.cumsum(np.cumsum(values, 0, dtype=np.float64), 1, out=total[1:, 1:])
-    sums: NDArray[np.float64] = (
-        total[side:, side:] - total[:-side, side:] - total[side:, :-side] + total[:-side, :-side]
-    )
-    return sums
+    """Sums over all squares of a side, of the last two axes."""
+    rows, columns = (_runs(length, side) for length in values.shape[-2:])
+    return rows @ values @ columns.T
+
+
+@lru_cache(maxsize=16)
+def _runs(length: int, side: int) -> NDArray[np.float64]:
+    """A matrix that sums `side` values in a row, from each that has as many after it."""
+    after = np.arange(length) - np.arange(length - side + 1)[:, None]
+    return ((after >= 0) & (after < side)).astype(np.float64)
 
 
 def _vertex(scores: Floats) -> float:

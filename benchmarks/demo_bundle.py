@@ -18,7 +18,7 @@ from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene
-from rsfuse.tasks.evaluate import evaluate_map
+from rsfuse.tasks.evaluate import evaluate_maps
 from rsfuse.tasks.predict import PredictSettings, predict
 from rsfuse.tasks.train import train
 
@@ -32,7 +32,7 @@ def judge(predictor: Predictor, seed: int, cloud: float, folder: Path) -> dict[s
     paths = write_scene(_scene(seed, cloud), folder / name, overwrite=True)
     with Scene(paths.optical, paths.sar) as scene:
         report = predict(scene, predictor, folder / name / "map.tif", PredictSettings(overwrite=True))
-    scores = evaluate_map(report.output, paths.truth).to_dict()
+    scores = evaluate_maps([(report.output, paths.truth)]).to_dict()
     iou = {each["name"]: round(each["iou"], 3) for each in scores["classes"]}
     return {"seed": seed, "cloud": cloud, "oa": round(scores["oa"], 4), "miou": round(scores["miou"], 4), "iou": iou}
 

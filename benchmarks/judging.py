@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from rsfuse.legend import Legend
-from rsfuse.tasks.evaluate import evaluate_map
+from rsfuse.tasks.evaluate import EvalSettings, evaluate_maps
 
 
 def judge(mapped: Path, labels: Path, legend: Legend | None = None) -> dict[str, Any]:
     """OA, mIoU, balanced accuracy (mean recall of the classes that the labels show) and the IoU of each class."""
-    scores = evaluate_map(mapped, labels, legend).to_dict()
+    scores = evaluate_maps([(mapped, labels)], EvalSettings(legend)).to_dict()
     shown = [each for each in scores["classes"] if each["pixels"]]
     return {
         "oa": scores["oa"],

@@ -102,9 +102,16 @@ class Legend:
         Raises:
             LegendMismatchError: naming each unknown code and how many pixels have it.
         """
-        found, counts = _count_codes(codes)
+        self.check_counts(dict(zip(*(each.tolist() for each in _count_codes(codes)), strict=True)), where)
+
+    def check_counts(self, counts: Mapping[int, int], where: str = "the labels") -> None:
+        """Refuse codes that this legend does not know, of which somebody has counted the pixels.
+
+        Raises:
+            LegendMismatchError: naming each unknown code and how many pixels have it.
+        """
         known = {*self.codes, *self.unlabelled, NODATA}
-        strange = {int(code): int(n) for code, n in zip(found, counts, strict=True) if int(code) not in known}
+        strange = {code: count for code, count in counts.items() if count and code not in known}
         if strange:
             told = ", ".join(f"{code} ({count} px)" for code, count in strange.items())
             raise LegendMismatchError(

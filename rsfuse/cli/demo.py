@@ -36,7 +36,7 @@ def demo(
     from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.raster.scene import Scene
     from rsfuse.simulate import SimulatedScene, write_scene
-    from rsfuse.tasks.evaluate import evaluate_map
+    from rsfuse.tasks.evaluate import evaluate_maps
     from rsfuse.tasks.predict import PredictSettings
     from rsfuse.tasks.predict import predict as map_scene
 
@@ -49,7 +49,7 @@ def demo(
         settings = PredictSettings(batch_size=batch_size, overwrite=overwrite)
         report = map_scene(scene, predictor, out / "map.tif", settings, progress)
     with show.progress("comparing", "samples") as progress:
-        scores = evaluate_map(report.output, paths.truth, progress=progress)
+        scores = evaluate_maps([(report.output, paths.truth)], progress=progress)
     document = {
         "simulated": True,
         "prediction": predict_report.document(report, [predictor]),

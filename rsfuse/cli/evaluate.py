@@ -11,7 +11,7 @@ from rsfuse.cli import options, show
 from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
-    from rsfuse.tasks.evaluate import EvalReport
+    from rsfuse.metrics.evaluation import Evaluation
 
 
 def evaluate(
@@ -50,15 +50,16 @@ def evaluate(
         tell(report)
 
 
-def _map(map_path: Path, labels: Path, legend: str) -> EvalReport:
+def _map(map_path: Path, labels: Path, legend: str) -> Evaluation:
     from rsfuse.raster.legend_file import find_legend
-    from rsfuse.tasks.evaluate import evaluate_map
+    from rsfuse.tasks.evaluate import EvalSettings, evaluate_maps
 
-    with show.progress("comparing", "samples") as progress:
-        return evaluate_map(map_path, labels, find_legend(legend) if legend else None, progress)
+    settings = EvalSettings(find_legend(legend) if legend else None)
+    with show.progress("comparing", "strips") as progress:
+        return evaluate_maps([(map_path, labels)], settings, progress)
 
 
-def _bundle(bundle: str, tiles: Path, split: str, device: str) -> EvalReport:
+def _bundle(bundle: str, tiles: Path, split: str, device: str) -> Evaluation:
     from rsfuse.learn.bundle import Bundle
     from rsfuse.learn.inference.predictor import Predictor
     from rsfuse.tasks.evaluate import evaluate_bundle
@@ -68,7 +69,7 @@ def _bundle(bundle: str, tiles: Path, split: str, device: str) -> EvalReport:
         return evaluate_bundle(predictor, tiles, split, progress)
 
 
-def tell(report: EvalReport) -> None:
+def tell(report: Evaluation) -> None:
     """The report as two tables."""
     scores = report.confusion
     rows = zip(report.legend, scores.iou, scores.precision, scores.recall, scores.f1, scores.labelled, strict=True)
@@ -78,7 +79,7 @@ def tell(report: EvalReport) -> None:
         [(each.code, each.name, *(float(value) for value in values), int(pixels)) for each, *values, pixels in rows],
     )
     show.table(
-        f"in all ({scores.pixels:,} px; mKappa over {report.samples} samples of {report.sample})",
+        f"in all ({scores.pixels:,} px; mKappa over {len(report.samples)} samples of {report.sample})",
         ("OA", "mIoU", "mF1", "kappa", "mKappa"),
         [(scores.oa, scores.miou, scores.mf1, scores.kappa, report.mkappa)],
     )

@@ -1,16 +1,16 @@
-"""Evaluate: how well a map, or a bundle on tiles, agrees with reference labels."""
+"""Evaluate: how well maps, or a bundle on tiles, agree with reference labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from rasterio.windows import Window
 
-from rsfuse.errors import TileSetError
+from rsfuse.coding import LabelCoding
+from rsfuse.errors import LegendMismatchError, TileSetError
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.inference.conveyor import Conveyor, Tally
 from rsfuse.learn.inference.predictor import Predictor
@@ -18,8 +18,11 @@ from rsfuse.learn.inference.products import Products
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA, Legend
-from rsfuse.metrics import Confusion, mean_kappa
-from rsfuse.raster.tiles import Labels, TileSet
+from rsfuse.metrics import Confusion
+from rsfuse.metrics.code_pairs import check_pairs, confusion_of, count_pairs
+from rsfuse.metrics.evaluation import Evaluation, JudgedSample
+from rsfuse.raster.compared import Compared
+from rsfuse.raster.tiles import TileSet
 from rsfuse.tasks.progress import Progress, unheard
 
 SAMPLE_SIZE = 512
@@ -27,95 +30,76 @@ SAMPLE_SIZE = 512
 
 
 @dataclass(frozen=True)
-class EvalReport:
-    """Scores of a map against labels.
+class EvalSettings:
+    """What a user may choose.
 
     Args:
-        legend: its classes.
-        confusion: of all pixels together.
-        mkappa: mean kappa of samples.
-        sample: what a sample is, in words.
-        samples: how many there were.
+        legend: of maps and labels; None for the one that rsfuse wrote into the first map.
+        coding: what labels say the classes by; None for the legend's codes, colours or names.
+        field: attribute of polygons that says the class; None for the one that is obvious.
+        on: whose grid counts, where they differ.
     """
 
-    legend: Legend
-    confusion: Confusion
-    mkappa: float
-    sample: str
-    samples: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; a score that is not defined is None."""
-        scores = self.confusion
-        rows = zip(
-            self.legend,
-            scores.iou,
-            scores.precision,
-            scores.recall,
-            scores.f1,
-            scores.labelled,
-            scores.counts.sum(0),
-            strict=True,
-        )
-        return {
-            "oa": _number(scores.oa),
-            "miou": _number(scores.miou),
-            "mf1": _number(scores.mf1),
-            "kappa": _number(scores.kappa),
-            "mkappa": _number(self.mkappa),
-            "sample": self.sample,
-            "samples": self.samples,
-            "pixels": scores.pixels,
-            "classes": [
-                {
-                    "code": each.code,
-                    "name": each.name,
-                    "iou": _number(iou),
-                    "precision": _number(precision),
-                    "recall": _number(recall),
-                    "f1": _number(f1),
-                    "pixels": int(pixels),
-                    "mapped": int(mapped),
-                }
-                for each, iou, precision, recall, f1, pixels, mapped in rows
-            ],
-            "confusion": scores.counts.tolist(),
-            "unmapped": scores.unmapped.tolist(),
-        }
+    legend: Legend | None = None
+    coding: LabelCoding | None = None
+    field: str | None = None
+    on: Literal["map", "labels"] = "map"
 
 
-def evaluate_map(
-    map_path: Path, labels: Path, legend: Legend | None = None, progress: Progress = unheard
-) -> EvalReport:
-    """Compare a map with a label raster, which is brought onto the map's grid (nearest) where it lies on another.
+DEFAULTS = EvalSettings()
+
+
+def evaluate_maps(
+    pairs: Sequence[tuple[Path, Path]], settings: EvalSettings = DEFAULTS, progress: Progress = unheard
+) -> Evaluation:
+    """Compare maps with their labels; the scores are those of all pixels together.
 
     Args:
-        map_path: class codes.
-        labels: reference codes.
-        legend: of both; None for the legend that rsfuse wrote into the map.
-        progress: told after every sample.
+        pairs: class codes, and a raster, polygons or points that say what is there.
+        settings: what a user may choose.
+        progress: told of strips of `SAMPLE_SIZE` rows.
 
     Raises:
         SceneError: if one cannot be read or they do not overlap.
-        LegendMismatchError: if a code is not in the legend, or the map says nothing of its legend.
+        LegendMismatchError: if a code is not in the legend, or a map says nothing of its legend, or another than the
+            one before.
     """
-    with Labels(map_path) as mapped, Labels(labels, mapped.grid) as reference:
-        legend = legend or mapped.known_legend()
-        plan = Plan.sliding(*_padded(mapped.grid.shape), size=SAMPLE_SIZE)
-        samples = []
-        for done, patch in enumerate(plan, 1):
-            window = patch.read.intersection(Window(0, 0, mapped.grid.width, mapped.grid.height))
-            truth, codes = reference.read(window), mapped.read(window)
-            legend.check(truth, str(labels))
-            legend.check(codes, str(map_path))
-            samples.append(Confusion.of(legend.to_index(truth), legend.to_index(codes), len(legend)))
-            progress(done, len(plan))
-    return _report(legend, samples, f"{SAMPLE_SIZE} x {SAMPLE_SIZE} px of the map")
+    legend, samples = settings.legend, []
+    for number, (mapped, labels) in enumerate(pairs):
+        with Compared(
+            mapped, labels, legend=settings.legend, coding=settings.coding, field=settings.field, on=settings.on
+        ) as compared:
+            if legend is not None and legend != compared.legend:
+                raise LegendMismatchError(
+                    f"{mapped} has the classes {compared.legend}, {pairs[0][0]} has {legend}",
+                    hint="evaluate maps of different legends one by one",
+                )
+            legend = compared.legend
+            strips = -(-compared.grid.height // SAMPLE_SIZE)
+            for done, found in enumerate(_judged(compared), 1):
+                samples.extend(found)
+                progress(number * strips + done, len(pairs) * strips)
+    if legend is None:
+        raise ValueError("there is no pair to evaluate")
+    return _evaluation(legend, samples, f"{SAMPLE_SIZE} x {SAMPLE_SIZE} px of the map")
+
+
+def _judged(compared: Compared) -> Iterator[list[JudgedSample]]:
+    """The samples of each strip."""
+    mapped, labels = compared.paths
+    for strip in compared.strips(SAMPLE_SIZE):
+        found = []
+        for left in range(0, compared.grid.width, SAMPLE_SIZE):
+            part = np.s_[:, left : left + SAMPLE_SIZE]
+            pairs = count_pairs(strip.labels[part], strip.mapped[part])
+            check_pairs(pairs, compared.legend, str(labels), str(mapped))
+            found.append(JudgedSample(str(mapped), (left, strip.top), confusion_of(pairs, compared.legend)))
+        yield found
 
 
 def evaluate_bundle(
     predictor: Predictor, folder: Path, split: str = "test", progress: Progress = unheard
-) -> EvalReport:
+) -> Evaluation:
     """Run a bundle on the tiles of a split, each for itself, and compare with their labels.
 
     Raises:
@@ -129,12 +113,12 @@ def evaluate_bundle(
             f"bundle {bundle.name} maps {bundle.legend}",
             hint=f"cut {split} tiles with the bundle's legend: rsfuse tile --split {split}",
         )
-    samples = list(_tile_confusions(predictor, tiles, split, progress))
+    samples = list(_judged_tiles(predictor, tiles, split, progress))
     size = tiles.manifest.size
-    return _report(tiles.legend, samples, f"one tile of {size} x {size} px")
+    return _evaluation(tiles.legend, samples, f"one tile of {size} x {size} px")
 
 
-def _tile_confusions(predictor: Predictor, tiles: TileSet, split: str, progress: Progress) -> Iterator[Confusion]:
+def _judged_tiles(predictor: Predictor, tiles: TileSet, split: str, progress: Progress) -> Iterator[JudgedSample]:
     bundle, chosen, legend = predictor.bundle.manifest, tiles.select(split), tiles.legend
     patch, products = bundle.patch, Products(legend)
     for done, entry in enumerate(chosen, 1):
@@ -147,20 +131,10 @@ def _tile_confusions(predictor: Predictor, tiles: TileSet, split: str, progress:
             strips = Conveyor([predictor], plan).strips(rows, Tally())
             mapped = np.concatenate([products.of(strip)[0] for strip in strips])
         truth = np.where(labelled.sample.valid, legend.to_index(labelled.labels), np.uint8(NODATA))
-        yield Confusion.of(truth, legend.to_index(mapped), len(legend))
+        confusion = Confusion.of(truth, legend.to_index(mapped), len(legend))
+        yield JudgedSample(entry.name, entry.window[:2], confusion)
         progress(done, len(chosen))
 
 
-def _report(legend: Legend, samples: list[Confusion], what: str) -> EvalReport:
-    judged = [sample for sample in samples if sample.pixels]
-    return EvalReport(legend, sum(judged, Confusion.empty(len(legend))), mean_kappa(judged), what, len(judged))
-
-
-def _padded(shape: tuple[int, int]) -> tuple[int, int]:
-    """Sides rounded up to whole samples, so that no two of them overlap."""
-    height, width = (-(-side // SAMPLE_SIZE) * SAMPLE_SIZE for side in shape)
-    return height, width
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _evaluation(legend: Legend, samples: Sequence[JudgedSample], what: str) -> Evaluation:
+    return Evaluation(legend, tuple(each for each in samples if each.confusion.pixels), what)

@@ -8,9 +8,10 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, jaccard
 
 from rsfuse.errors import LegendMismatchError, SceneError
 from rsfuse.legends import LEGENDS
-from rsfuse.tasks.evaluate import evaluate_map
+from rsfuse.tasks.evaluate import EvalSettings, evaluate_maps
 
 LEGEND = LEGENDS["whu-opt-sar"]
+WHU = EvalSettings(LEGEND)
 TRANSFORM = Affine(5, 0, 300_000, 0, -5, 3_400_000)
 
 
@@ -36,7 +37,9 @@ def codes():
 
 def test_scores_are_those_of_scikit_learn(tmp_path, codes):
     mapped, labels = codes
-    report = evaluate_map(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels), LEGEND).to_dict()
+    report = evaluate_maps(
+        [(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels))], WHU
+    ).to_dict()
     known = labels != 0
     truth, found, names = labels[known], mapped[known], list(LEGEND.codes)
     assert report["pixels"] == known.sum()
@@ -48,14 +51,14 @@ def test_scores_are_those_of_scikit_learn(tmp_path, codes):
 
 def test_mkappa_is_the_mean_over_samples_of_512_px_that_do_not_overlap(tmp_path, codes):
     mapped, labels = codes
-    report = evaluate_map(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels), LEGEND)
+    report = evaluate_maps([(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels))], WHU)
     kappas = []
     for top in range(0, 700, 512):
         for left in range(0, 1100, 512):
             here = np.s_[top : top + 512, left : left + 512]
             known = labels[here] != 0
             kappas.append(cohen_kappa_score(labels[here][known], mapped[here][known]))
-    assert report.samples == 6
+    assert len(report.samples) == 6
     assert report.mkappa == pytest.approx(np.mean(kappas), abs=1e-12)
 
 
@@ -63,7 +66,7 @@ def test_a_labelled_pixel_that_the_map_leaves_empty_counts_as_wrong(tmp_path):
     mapped = np.full((64, 64), 10, np.uint8)
     mapped[:16] = 255
     labels = np.full((64, 64), 10, np.uint8)
-    report = evaluate_map(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels), LEGEND)
+    report = evaluate_maps([(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels))], WHU)
     assert report.confusion.oa == pytest.approx(0.75)
 
 
@@ -71,7 +74,7 @@ def test_labels_on_another_grid_are_brought_to_the_maps(tmp_path):
     mapped = np.repeat(np.repeat(np.array([[10, 20], [30, 40]], np.uint8), 32, 0), 32, 1)
     labels = np.kron(mapped, np.ones((2, 2), np.uint8))  # twice as fine
     finer = TRANSFORM * Affine.scale(0.5)
-    report = evaluate_map(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels, finer), LEGEND)
+    report = evaluate_maps([(write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels, finer))], WHU)
     assert report.confusion.oa == 1
     assert report.confusion.pixels == 64 * 64
 
@@ -79,24 +82,24 @@ def test_labels_on_another_grid_are_brought_to_the_maps(tmp_path):
 def test_labels_somewhere_else_are_refused(tmp_path, codes):
     far = TRANSFORM * Affine.translation(10_000, 0)
     with pytest.raises(SceneError, match="elsewhere"):
-        evaluate_map(write(tmp_path / "map.tif", codes[0]), write(tmp_path / "labels.tif", codes[1], far), LEGEND)
+        evaluate_maps([(write(tmp_path / "map.tif", codes[0]), write(tmp_path / "labels.tif", codes[1], far))], WHU)
 
 
 def test_a_map_that_does_not_name_its_classes_needs_a_legend(tmp_path, codes):
     with pytest.raises(LegendMismatchError) as caught:
-        evaluate_map(write(tmp_path / "map.tif", codes[0]), write(tmp_path / "labels.tif", codes[1]))
+        evaluate_maps([(write(tmp_path / "map.tif", codes[0]), write(tmp_path / "labels.tif", codes[1]))])
     assert "--legend" in (caught.value.hint or "")
 
 
 def test_a_code_that_the_legend_does_not_know_is_named_with_its_file(tmp_path, codes):
     codes[1][5, 5] = 99
     with pytest.raises(LegendMismatchError, match=r"labels\.tif.* 99 \(1 px\)"):
-        evaluate_map(write(tmp_path / "map.tif", codes[0]), write(tmp_path / "labels.tif", codes[1]), LEGEND)
+        evaluate_maps([(write(tmp_path / "map.tif", codes[0]), write(tmp_path / "labels.tif", codes[1]))], WHU)
 
 
 def test_classes_that_occur_nowhere_have_no_scores(tmp_path):
     ten = np.full((64, 64), 10, np.uint8)
-    report = evaluate_map(write(tmp_path / "map.tif", ten), write(tmp_path / "labels.tif", ten), LEGEND).to_dict()
+    report = evaluate_maps([(write(tmp_path / "map.tif", ten), write(tmp_path / "labels.tif", ten))], WHU).to_dict()
     assert report["oa"] == 1
     assert report["miou"] == 1
     assert report["kappa"] is None  # chance alone would be right

@@ -9,9 +9,9 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from rsfuse.geometry.registration import Limits
-from rsfuse.reports.coreg.axes import Axis, frame, ticks
 from rsfuse.reports.coreg.looks import Look
-from rsfuse.reports.coreg.markup import drawing, element, figure, key, legend
+from rsfuse.reports.html.axes import Axis, frame, ticks
+from rsfuse.reports.html.markup import drawing, element, figure, key, legend
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _RIM = 360, 348, 58, 46, 10  # inside, a square
 _BINS = 20

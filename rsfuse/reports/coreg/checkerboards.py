@@ -15,7 +15,7 @@ from rsfuse.raster.footprint import carried
 from rsfuse.raster.registration.overlay import Overlay
 from rsfuse.reports.coreg.ground import stretched
 from rsfuse.reports.coreg.looks import Look, shift_told
-from rsfuse.reports.coreg.markup import element, embedded
+from rsfuse.reports.html.markup import element, embedded
 from rsfuse.reports.thumbnails import Picture
 
 _SIDE, _CELLS = 256, 4

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 from rsfuse.geometry.correction import Correction
 from rsfuse.geometry.registration import Registration, TileState
 from rsfuse.reports.coreg.looks import Look
-from rsfuse.reports.coreg.markup import element, figure
+from rsfuse.reports.html.markup import element, figure
 
 Cells = tuple[str, ...]
 Row = tuple[str, list[Cells]]

@@ -15,7 +15,7 @@ from rsfuse.raster.footprint import carried
 from rsfuse.raster.registration.checked import Checked
 from rsfuse.raster.registration.overlay import Image, Overlay
 from rsfuse.raster.statistics import BandStatistics
-from rsfuse.reports.coreg.markup import drawing, element, embedded
+from rsfuse.reports.html.markup import drawing, element, embedded
 from rsfuse.reports.thumbnails import Picture, hatched, picture
 
 _LONGEST = 1000  # px of the picture

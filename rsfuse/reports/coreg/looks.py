@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rsfuse.geometry.registration import TileShifts
 from rsfuse.geometry.shift_field import Floats
 from rsfuse.raster.registration.checked import Checked
-from rsfuse.reports.coreg.markup import figure
+from rsfuse.reports.html.markup import figure
 
 BEFORE, AFTER = "#b34700", "#0067a8"
 """Vermilion and blue, which no colour blindness mixes up, dark enough for text on white."""

@@ -17,8 +17,8 @@ from rsfuse.reports.coreg.checkerboards import draw_spot, spots
 from rsfuse.reports.coreg.figures import correction_table, figures_table
 from rsfuse.reports.coreg.ground import Ground
 from rsfuse.reports.coreg.looks import Look, looks
-from rsfuse.reports.coreg.markup import document, element, figure
 from rsfuse.reports.coreg.page_style import STYLE
+from rsfuse.reports.html.markup import document, element, figure
 
 _WIDE, _HALF = (1140.0, 760.0), (556.0, 760.0)  # for maps of tiles: alone, and two beside each other
 _FLAT = 1.7  # width to height of rasters whose maps lie below each other
@@ -77,22 +77,16 @@ def write_page(page: CoregPage, path: Path) -> None:
         SceneError: if a raster is truncated or damaged.
         OutputError: if the file cannot be written.
     """
-    text = document(_draw(page))
+    text = _draw(page)
     with writing(path):
         replace_text(path, text)
 
 
-def _draw(page: CoregPage) -> Element:
+def _draw(page: CoregPage) -> str:
     optical, sar = (path.name for path in page.before.overlay.paths)
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{optical} and {sar}"),
-        element("style", STYLE),
-    )
-    body = element(
-        "body",
+    return document(
+        f"{optical} and {sar}",
+        STYLE,
         *_introduction(page),
         element("div", *_tables(page), class_="tables"),
         *_maps(page),
@@ -100,7 +94,6 @@ def _draw(page: CoregPage) -> Element:
         *_boards(page),
         element("p", f"rsfuse {__version__}, coreg", class_="soft"),
     )
-    return element("html", head, body, lang="en")
 
 
 def _introduction(page: CoregPage) -> list[Element]:

@@ -11,11 +11,11 @@ import numpy as np
 
 from rsfuse.geometry.registration import TileState
 from rsfuse.geometry.shift_field import Floats
-from rsfuse.reports.coreg.axes import below
 from rsfuse.reports.coreg.figures import STATES
 from rsfuse.reports.coreg.ground import Ground
 from rsfuse.reports.coreg.looks import Look, shift_told
-from rsfuse.reports.coreg.markup import element, key, legend
+from rsfuse.reports.html.axes import below
+from rsfuse.reports.html.markup import element, key, legend
 
 _CONFIDENCE = "#ffc857", "#f4843b", "#cf3f68", "#83227f", "#2b0f63"
 """From pale, the least, to dark: brightness alone tells them apart."""

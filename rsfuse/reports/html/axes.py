@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element
 
-from rsfuse.reports.coreg.markup import element
+from rsfuse.reports.html.markup import element
 
 _ROUND = 1.0, 2.0, 5.0, 10.0
 

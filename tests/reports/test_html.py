@@ -1,12 +1,12 @@
-"""What the page about a pair is made of: numbers, axes, elements."""
+"""What pages are made of: numbers, axes, elements."""
 
 import math
 from xml.etree import ElementTree
 
 import pytest
 
-from rsfuse.reports.coreg.axes import Axis, below, ticks
-from rsfuse.reports.coreg.markup import element, figure
+from rsfuse.reports.html.axes import Axis, below, ticks
+from rsfuse.reports.html.markup import element, figure
 
 
 def test_numbers_are_told_as_people_read_them():

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from rsfuse.reports.html.style import STYLE
+
 _QUALITY = 85
 
 
@@ -34,8 +36,22 @@ def element(name: str, /, *inside: Element | str, **attributes: str | float) -> 
     return made
 
 
-def document(page: Element) -> str:
-    """A whole page of HTML as text."""
+def document(title: str, style: str, *inside: Element) -> str:
+    """A whole page of HTML as text, in the style of all pages.
+
+    Args:
+        title: of the window.
+        style: what this page adds to that style.
+        inside: its body.
+    """
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", content="width=device-width, initial-scale=1", name="viewport"),
+        element("title", title),
+        element("style", STYLE + style),
+    )
+    page = element("html", head, element("body", *inside), lang="en")
     return f"<!DOCTYPE html>\n{ElementTree.tostring(page, encoding='unicode', method='html')}\n"
 
 

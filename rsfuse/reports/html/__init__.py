@@ -1,0 +1,1 @@
+"""What pages are made of: elements, axes, and how they look."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.legend import NODATA
+from rsfuse.metrics.ratios import Floats, mean, ratio, ratios
 
-Floats = NDArray[np.float64]
+NO_LABELS = "no labelled pixel"
+"""Why a score is NaN where there is nothing to judge by."""
 
 
 @dataclass(frozen=True)
@@ -65,38 +66,50 @@ class Confusion:
     @property
     def oa(self) -> float:
         """Overall accuracy: the share of labelled pixels that are mapped right; NaN without labels."""
-        return _ratio(self.counts.trace(), self.pixels)
+        return ratio(self.counts.trace(), self.pixels)
 
     @property
     def recall(self) -> Floats:
         """(K,) share of each reference class that is mapped right (producer's accuracy); NaN where absent."""
-        return _ratios(self.counts.diagonal(), self.labelled)
+        return ratios(self.counts.diagonal(), self.labelled)
 
     @property
     def precision(self) -> Floats:
         """(K,) share of each mapped class that is right (user's accuracy); NaN where never mapped."""
-        return _ratios(self.counts.diagonal(), self.counts.sum(0))
+        return ratios(self.counts.diagonal(), self.counts.sum(0))
 
     @property
     def iou(self) -> Floats:
         """(K,) intersection over union; NaN for a class neither labelled nor mapped."""
         hits = self.counts.diagonal()
-        return _ratios(hits, self.labelled + self.counts.sum(0) - hits)
+        return ratios(hits, self.labelled + self.counts.sum(0) - hits)
 
     @property
     def f1(self) -> Floats:
-        """(K,) harmonic mean of precision and recall (the Dice score); NaN for a class neither labelled nor mapped."""
-        return _ratios(2 * self.counts.diagonal(), self.labelled + self.counts.sum(0))
+        """(K,) harmonic mean of precision and recall; NaN for a class neither labelled nor mapped.
+
+        The Dice coefficient is this very figure: 2 |A and B| / (|A| + |B|) of the pixels labelled and mapped as a class
+        (Dice 1945), so mf1 is what others print as mDice.
+        """
+        return ratios(2 * self.counts.diagonal(), self.labelled + self.counts.sum(0))
 
     @property
     def miou(self) -> float:
         """Mean IoU over the classes that occur in labels or map (nanmean, as mmsegmentation)."""
-        return _mean(self.iou)
+        return mean(self.iou)
+
+    @property
+    def fwiou(self) -> float:
+        """Frequency-weighted IoU: the mean over classes, each as heavy as it has labelled pixels.
+
+        (1 / sum of t_i) sum of t_i IoU_i, with t_i labelled pixels of class i (Long et al., CVPR 2015).
+        """
+        return ratio(np.nansum(self.labelled * self.iou), self.pixels)
 
     @property
     def mf1(self) -> float:
         """Mean F1 over the classes that occur in labels or map."""
-        return _mean(self.f1)
+        return mean(self.f1)
 
     @property
     def kappa(self) -> float:
@@ -108,29 +121,36 @@ class Confusion:
         chance = float(self.labelled.astype(np.float64) @ self.counts.sum(0)) / total**2
         return (self.oa - chance) / (1 - chance) if chance < 1 else float("nan")
 
+    def reason(self, score: str) -> str:
+        """Why a score is NaN, in words; empty where it is not, or not for all classes.
+
+        Args:
+            score: name of a property, such as "kappa".
+        """
+        if not np.isnan(getattr(self, score)).all():
+            return ""
+        return NO_LABELS if not self.pixels else _REASONS[score]
+
     def __repr__(self) -> str:
         return f"Confusion({self.pixels} px, oa {self.oa:.4f}, miou {self.miou:.4f})"
 
 
 def mean_kappa(samples: Iterable[Confusion]) -> float:
-    """mKappa: the mean over samples of the kappa of each (PAD eq. 23 and its code).
+    """mKappa: the mean over samples of the kappa of each (PAD eq. 23 and its code); NaN if none has one that counts.
 
-    As in PAD's code, samples are left out where kappa is not defined (pe = 1) or below chance (po < pe); NaN if none
-    is left. Not comparable with the kappa of all pixels together.
+    Not comparable with the kappa of all pixels together.
     """
-    kappas = [sample.kappa for sample in samples]
-    return _mean(np.array([kappa for kappa in kappas if kappa >= 0], np.float64))
+    return mean(kappas(samples))
 
 
-def _ratio(part: Any, whole: Any) -> float:
-    return float(part) / float(whole) if whole else float("nan")
+def kappas(samples: Iterable[Confusion]) -> Floats:
+    """Kappa of each sample, NaN where mKappa leaves it out: not defined (pe = 1) or below chance (po < pe)."""
+    values = np.array([sample.kappa for sample in samples], np.float64)
+    values[values < 0] = np.nan
+    return values
 
 
-def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> Floats:
-    ratios: Floats = np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0)
-    return ratios
-
-
-def _mean(values: Floats) -> float:
-    values = values[~np.isnan(values)]
-    return float(values.mean()) if len(values) else float("nan")
+_REASONS = {
+    "kappa": "one class only, labelled and mapped: chance alone would be right",
+    "precision": "no class is mapped where there are labels",
+}

@@ -12,10 +12,11 @@ from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
 
 from rsfuse.legend import NODATA
-from rsfuse.metrics import Confusion, mean_kappa
+from rsfuse.metrics import Confusion, kappas, mean_kappa
 
 CLASSES = 5
 EMPTY = np.zeros(0, np.uint8)
+SCORES = ["oa", "kappa", "miou", "fwiou", "mf1", "iou", "f1", "precision", "recall"]
 
 pixels = st.one_of(st.integers(0, CLASSES - 1), st.just(NODATA))
 pairs = arrays(np.uint8, st.tuples(st.just(2), st.integers(0, 60)), elements=pixels)
@@ -92,6 +93,48 @@ def test_means_are_over_the_classes_that_occur(case):
     assert confusion.mf1 == pytest.approx(sk.f1_score(labels, mapped, **averaged))
 
 
+def test_frequency_weighted_iou_is_that_of_scikit_learn(case):
+    labels, mapped = scored(*case)
+    wanted = sk.jaccard_score(labels, mapped, labels=range(CLASSES), average="weighted", zero_division=0)
+    assert Confusion.of(*case, CLASSES).fwiou == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", ["random", "two classes only", "one class labelled, others mapped"])
+def test_scores_are_those_of_torchmetrics(name):
+    torch = pytest.importorskip("torch")
+    tm = pytest.importorskip("torchmetrics.functional.classification")
+    labels, mapped = (torch.from_numpy(each.astype(np.int64)) for each in CASES[name])
+    asked = {"num_classes": CLASSES, "ignore_index": NODATA}
+    confusion = Confusion.of(*CASES[name], CLASSES)
+    # torchmetrics counts in 32 bits
+    assert confusion.oa == pytest.approx(float(tm.multiclass_accuracy(mapped, labels, average="micro", **asked)), 1e-6)
+    assert confusion.kappa == pytest.approx(float(tm.multiclass_cohen_kappa(mapped, labels, **asked)), abs=1e-6)
+    counts = tm.multiclass_confusion_matrix(mapped, labels, **asked).numpy()
+    np.testing.assert_array_equal(confusion.counts, counts)
+    present = counts.sum(0) + counts.sum(1) > 0
+    ious = tm.multiclass_jaccard_index(mapped, labels, average=None, **asked).numpy()
+    np.testing.assert_allclose(confusion.iou[present], ious[present], rtol=1e-6)
+    weighted = float(tm.multiclass_jaccard_index(mapped, labels, average="weighted", **asked))
+    assert confusion.fwiou == pytest.approx(weighted, 1e-6)
+
+
+def test_a_class_weighs_as_much_as_it_is_labelled():
+    labels = np.repeat(np.array([0, 1], np.uint8), [30, 10])
+    mapped = np.repeat(np.array([0, 1, 0], np.uint8), [30, 5, 5])
+    # IoU of class 0 is 30 / 35, of class 1 is 5 / 10
+    assert Confusion.of(labels, mapped, 3).fwiou == pytest.approx((30 * 30 / 35 + 10 * 5 / 10) / 40)
+
+
+def test_f1_is_twice_the_overlap_over_both_sizes(case):
+    labels, mapped = case
+    wanted = []
+    for index in range(CLASSES):
+        one, other = labels == index, (mapped == index) & (labels != NODATA)
+        size = one.sum() + other.sum()
+        wanted.append(2 * (one & other).sum() / size if size else np.nan)
+    np.testing.assert_allclose(Confusion.of(*case, CLASSES).f1, wanted)
+
+
 @given(pairs, pairs)
 def test_confusions_of_parts_add_up_to_the_confusion_of_the_whole(one, other):
     whole = Confusion.of(*np.concatenate([one, other], axis=1), CLASSES)
@@ -137,12 +180,23 @@ def test_nothing_labelled_scores_nan_everywhere():
         confusion = Confusion.of(labels, np.zeros_like(labels), CLASSES)
         assert confusion.pixels == 0
         assert all(math.isnan(score) for score in (confusion.oa, confusion.kappa, confusion.miou, confusion.mf1))
+        assert math.isnan(confusion.fwiou)
+        assert {confusion.reason(name) for name in SCORES} == {"no labelled pixel"}
         assert np.isnan([confusion.iou, confusion.f1, confusion.recall, confusion.precision]).all()
 
 
 def test_kappa_is_nan_where_chance_alone_is_right():
     alone = np.full(9, 3, np.uint8)
-    assert math.isnan(Confusion.of(alone, alone, CLASSES).kappa)
+    confusion = Confusion.of(alone, alone, CLASSES)
+    assert math.isnan(confusion.kappa)
+    assert "chance alone" in confusion.reason("kappa")
+    assert {confusion.reason(name) for name in SCORES if name != "kappa"} == {""}
+
+
+def test_a_score_without_a_figure_has_a_reason_and_no_other_has(case):
+    confusion = Confusion.of(*case, CLASSES)
+    for name in SCORES:
+        assert bool(confusion.reason(name)) == bool(np.isnan(getattr(confusion, name)).all())
 
 
 def test_counts_are_64_bit_so_that_gigapixels_fit():
@@ -165,6 +219,7 @@ def test_mean_kappa_leaves_out_samples_without_a_kappa_and_below_chance():
     alone = Confusion.of(np.zeros(4, np.uint8), np.zeros(4, np.uint8), CLASSES)
     swapped = Confusion.of(np.array([0, 1], np.uint8), np.array([1, 0], np.uint8), CLASSES)
     assert swapped.kappa < 0
+    assert np.isnan(kappas([good, alone, swapped])).tolist() == [False, True, True]
     assert mean_kappa([good, alone, swapped]) == pytest.approx(good.kappa)
     assert math.isnan(mean_kappa([alone, swapped]))
     assert math.isnan(mean_kappa([]))

@@ -20,6 +20,7 @@ from rsfuse.legend import Legend
 from rsfuse.raster.drawn.polygon_labels import PolygonLabels
 from rsfuse.raster.drawn.polygons import holds_polygons
 from rsfuse.raster.labels import Labels
+from rsfuse.raster.map_layer import beside
 from rsfuse.raster.opening import Closing
 
 Codes = NDArray[np.uint8]
@@ -29,17 +30,24 @@ _AHEAD = 2  # strips that are read while one is looked at
 
 @dataclass(frozen=True)
 class Strip:
-    """Rows of both.
+    """Rows of all files, and some above and below where the raster has them.
 
     Args:
-        top: the first of them.
+        top: the first row that counts.
+        inner: these rows in the arrays.
         labels: (h, W) codes, 255 where nobody said.
         mapped: (h, W) codes, 255 where the map has none.
+        confidence: (h, W) how sure the map is, 254 of 254 entirely and 255 where it has no class; None where nobody
+            wrote it beside the map.
+        rival: (h, W) codes of another map of the place; None where there is none.
     """
 
     top: int
+    inner: slice
     labels: Codes
     mapped: Codes
+    confidence: Codes | None
+    rival: Codes | None
 
 
 class Compared(Closing):
@@ -52,6 +60,7 @@ class Compared(Closing):
         coding: what labels say the classes by; None for their codes, colours or names.
         field: attribute of polygons that says the class; None for the one that is obvious.
         on: whose grid counts; the other takes the nearest code. Polygons are burned on that of the map.
+        rival: another map of the place.
 
     Raises:
         SceneError: if a file is missing or cannot serve.
@@ -68,6 +77,7 @@ class Compared(Closing):
         coding: LabelCoding | None = None,
         field: str | None = None,
         on: Literal["map", "labels"] = "map",
+        rival: Path | None = None,
     ) -> None:
         self.paths = mapped, labels
         with ExitStack() as opened:
@@ -79,31 +89,58 @@ class Compared(Closing):
             self.grid: Grid = self._mapped.grid
             self.legend: Legend = legend or self._mapped.known_legend()
             if drawn:
-                reference = PolygonLabels(labels, self.grid, coding=coding or LabelCoding.of(self.legend), field=field)
+                says = coding or LabelCoding.of(self.legend)
+                reference = PolygonLabels(labels, self.grid, coding=says, field=field, points=True)
                 reference.check()
             elif reference is None:
                 reference = opened.enter_context(Labels(labels, self.grid, coding=coding))
             self._labels = reference
-            self._readers = tuple(opened.enter_context(ThreadPoolExecutor(1, "reader")) for _ in self.paths)
+            self._beside = {
+                "confidence": self._opened_beside(beside(mapped, "confidence"), opened),
+                "rival": self._opened_beside(rival, opened),
+            }
+            files = {"labels": self._labels, "mapped": self._mapped, **self._beside}
+            self._readers = {
+                name: (opened.enter_context(ThreadPoolExecutor(1, "reader")), file.read)
+                for name, file in files.items()
+                if file is not None
+            }
             self._opened = opened.pop_all()
+
+    def _opened_beside(self, path: Path | None, opened: ExitStack) -> Labels | None:
+        return None if path is None or not path.exists() else opened.enter_context(Labels(path, self.grid))
 
     def read(self, window: Window) -> tuple[Codes, Codes]:
         """Codes (h, w) of labels and map in a window in whole pixels, 255 outside; not while `strips` are read."""
         return self._labels.read(window), self._mapped.read(window)
 
-    def strips(self, rows: int) -> Iterator[Strip]:
-        """So many rows at a time from the top down; each file is read ahead by a thread of its own."""
+    def strips(self, rows: int, halo: int = 0) -> Iterator[Strip]:
+        """So many rows at a time from the top down; each file is read ahead by a thread of its own.
+
+        Args:
+            rows: that count, in every strip.
+            halo: more of them above and below.
+        """
         height, width = self.grid.shape
-        windows = [Window(0, top, width, min(rows, height - top)) for top in range(0, height, rows)]
-        coming: deque[list[Future[Codes]]] = deque()
-        for at, window in enumerate(windows):
-            while len(coming) <= _AHEAD and at + len(coming) < len(windows):
-                each = windows[at + len(coming)]
-                pair = zip(self._readers, (self._labels, self._mapped), strict=True)
-                coming.append([reader.submit(file.read, each) for reader, file in pair])
-            labels, mapped = (part.result() for part in coming.popleft())
-            yield Strip(int(window.row_off), labels, mapped)
+        tops = range(0, height, rows)
+        coming: deque[dict[str, Future[Codes]]] = deque()
+        for at, top in enumerate(tops):
+            while len(coming) <= _AHEAD and at + len(coming) < len(tops):
+                start = tops[at + len(coming)]
+                first, last = max(start - halo, 0), min(start + rows + halo, height)
+                window = Window(0, first, width, last - first)
+                coming.append({name: reader.submit(read, window) for name, (reader, read) in self._readers.items()})
+            found = {name: part.result() for name, part in coming.popleft().items()}
+            first = max(top - halo, 0)
+            yield Strip(
+                top,
+                slice(top - first, min(top + rows, height) - first),
+                found["labels"],
+                found["mapped"],
+                found.get("confidence"),
+                found.get("rival"),
+            )
 
     def close(self) -> None:
-        """Let go of both files."""
+        """Let go of all files."""
         self._opened.close()

@@ -47,3 +47,8 @@ class Layer:
     def stored_dtype(self) -> str:
         """Type of its numbers in a file. GDAL's own 16 bits leave chance in the bytes beyond the edge."""
         return "float32" if self.dtype == "float16" else self.dtype
+
+
+def beside(path: Path, what: str) -> Path:
+    """Where another layer of a map lies: its confidence, for example."""
+    return path.with_name(f"{path.stem}_{what}{path.suffix}")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rsfuse.learn.inference.conveyor import Strip
 from rsfuse.legend import NODATA, Legend
-from rsfuse.raster.map_layer import FULL, Layer
+from rsfuse.raster.map_layer import FULL, Layer, beside
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,15 @@ class Products:
         """
         layers = [Layer(path, legend=self.legend, tags=tags)]
         if self.confidence:
-            layers.append(Layer(_beside(path, "confidence"), ("confidence",), scale=1 / FULL, tags=tags))
+            layers.append(Layer(beside(path, "confidence"), ("confidence",), scale=1 / FULL, tags=tags))
         if self.probabilities == "uint8":
-            layers.append(Layer(_beside(path, "probabilities"), self.legend.names, scale=1 / FULL, tags=tags))
+            layers.append(Layer(beside(path, "probabilities"), self.legend.names, scale=1 / FULL, tags=tags))
         if self.probabilities == "float16":
             layers.append(
-                Layer(_beside(path, "probabilities"), self.legend.names, "float16", nodata=float("nan"), tags=tags)
+                Layer(beside(path, "probabilities"), self.legend.names, "float16", nodata=float("nan"), tags=tags)
             )
         if self.validity:
-            layers.append(Layer(_beside(path, "validity"), ("sensors",), nodata=0, tags=tags))
+            layers.append(Layer(beside(path, "validity"), ("sensors",), nodata=0, tags=tags))
         return layers
 
     def of(self, strip: Strip) -> list[NDArray[Any]]:
@@ -88,7 +88,3 @@ def _known(values: Tensor, strip: Strip, nodata: float) -> NDArray[Any]:
     array: NDArray[Any] = values.cpu().numpy()
     array[..., ~strip.valid] = nodata
     return array
-
-
-def _beside(path: Path, what: str) -> Path:
-    return path.with_name(f"{path.stem}_{what}{path.suffix}")

@@ -28,6 +28,7 @@ class PolygonLabels(Closing):
         grid: on which they are burned.
         coding: what their attribute means.
         field: that attribute; None for the one that is obvious, see `read_polygons`.
+        points: the file may hold points instead, each of which labels the pixel that it lies in.
 
     Raises:
         SceneError: if the file is missing or damaged, or it is not clear which layer or attribute is meant.
@@ -37,9 +38,11 @@ class PolygonLabels(Closing):
     legend: Legend | None = None
     """Polygons carry none."""
 
-    def __init__(self, path: Path, grid: Grid, *, coding: LabelCoding, field: str | None = None) -> None:
+    def __init__(
+        self, path: Path, grid: Grid, *, coding: LabelCoding, field: str | None = None, points: bool = False
+    ) -> None:
         self.path, self.grid = path, grid
-        polygons = read_polygons(path, grid, field)
+        polygons = read_polygons(path, grid, field, points=points)
         self.field: str = polygons.field
         """The attribute that says the class."""
         codes = [coding.code_of_name(value) for value in polygons.values]

@@ -65,20 +65,21 @@ def holds_polygons(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def read_polygons(path: Path, grid: Grid, field: str | None = None) -> Polygons:
+def read_polygons(path: Path, grid: Grid, field: str | None = None, *, points: bool = False) -> Polygons:
     """The polygons of a file that share area with a grid, and what they say.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or whatever else GDAL knows, with one layer of polygons.
         grid: with a CRS; the polygons may have another.
         field: attribute to read, capitals do not count; None for the first of `CLASS_FIELDS`, or the only one.
+        points: the file may hold points instead; each is the pixel that it lies in.
 
     Raises:
         SceneError: if the file is missing or damaged, has no or several layers of polygons, or points and lines among
             them, or it is not clear which attribute is meant.
         GridMismatchError: if grid or file lack a CRS, or no polygon shares area with the grid.
     """
-    layer = _Layer(path, grid)
+    layer = _Layer(path, grid, points=points)
     name = _field_of(path, layer.fields, field)
     outlines, kept, column = layer.read(name)
     values = tuple(NO_VALUE if _is_nothing(value) else value for value in column[kept].tolist())
@@ -91,15 +92,15 @@ def read_outlines(path: Path, grid: Grid) -> NDArray[np.object_]:
 
 
 class _Layer:
-    """The layer of polygons of a file, and where a grid lies in it."""
+    """The layer of polygons, or points, of a file, and where a grid lies in it."""
 
-    def __init__(self, path: Path, grid: Grid) -> None:
+    def __init__(self, path: Path, grid: Grid, *, points: bool = False) -> None:
         if not path.exists():
             raise SceneError(f"{path} does not exist", hint="check the path")
         bound_cache()
-        self.path, self.grid = path, grid
+        self.path, self.grid, self._points = path, grid, points
         try:
-            self.name = _polygon_layer(path)
+            self.name = _polygon_layer(path, points=points)
             facts = pyogrio.read_info(path, layer=self.name)
         except (RuntimeError, OSError) as error:
             raise _damaged(path, error) from error
@@ -123,12 +124,30 @@ class _Layer:
         near = _widened(self._place)
         raw, column = self._load(near.bounds, field)
         found = np.flatnonzero(~(shapely.is_missing(raw) | shapely.is_empty(raw)))
-        self._check_kinds(raw[found])
         outlines = raw[found]
+        if self._points and len(outlines) and (shapely.get_dimensions(outlines) == 0).all():
+            pixels = self._pixels_of(outlines)
+            return self._inside(pixels, found, column)
+        self._check_kinds(outlines)
         if self._moves:
             outlines = self._bring(areas(cut_short(areas(outlines), near)))
         a, b, c, d, e, f = (~self.grid.transform)[:6]
         pixels = areas(moved(outlines, lambda x, y: (a * x + b * y + c, d * x + e * y + f)))
+        return self._inside(pixels, found, column)
+
+    def _pixels_of(self, points: NDArray[np.object_]) -> NDArray[np.object_]:
+        """For each point, or several together, the pixels that they lie in."""
+        places = self._bring(points) if self._moves else points
+        xy, owner = shapely.get_coordinates(places, return_index=True)
+        columns, rows = np.floor(~self.grid.transform * tuple(xy.T))
+        squares = shapely.box(columns, rows, columns + 1, rows + 1)
+        pixels: NDArray[np.object_] = shapely.multipolygons(squares, indices=owner)
+        return pixels
+
+    def _inside(
+        self, pixels: NDArray[np.object_], found: NDArray[np.intp], column: NDArray[Any]
+    ) -> tuple[NDArray[np.object_], NDArray[np.intp], NDArray[Any]]:
+        """Those that share area with the grid."""
         height, width = self.grid.shape
         inside = shapely.box(_INSET, _INSET, width - _INSET, height - _INSET)
         shapely.prepare(inside)
@@ -188,10 +207,11 @@ class _Layer:
         )
 
 
-def _polygon_layer(path: Path) -> str:
+def _polygon_layer(path: Path, *, points: bool) -> str:
     layers = [(str(name), str(kind)) for name, kind in pyogrio.list_layers(path)]
     # "Unknown" stands for layers of mixed kinds, "None" for tables without geometry
-    fitting = [name for name, kind in layers if any(word in kind for word in ("Polygon", "Surface", "Unknown"))]
+    words = ("Polygon", "Surface", "Unknown", *(["Point"] if points else []))
+    fitting = [name for name, kind in layers if any(word in kind for word in words)]
     if len(fitting) == 1:
         return fitting[0]
     told = ", ".join(

@@ -49,7 +49,7 @@ def by_arosics(folder: Path, step: int, side: int) -> dict[str, Any]:
 
 
 def by_scikit_image(folder: Path, places: Any) -> dict[str, Any]:
-    """Phase cross-correlation of the tile around each place, NaN where it hangs over the edge; it accepts all."""
+    """Phase cross-correlation of the tile around each place, NaN where that hangs over the edge; all are doubted."""
     correlate = import_module("skimage.registration").phase_cross_correlation
     optical, sar = (np.load(folder / f"{name}.npy") for name in ("optical", "sar"))
     shifts, seconds, half = np.full((len(places), 2), np.nan), 0.0, SIDE // 2
@@ -61,7 +61,7 @@ def by_scikit_image(folder: Path, places: Any) -> dict[str, Any]:
         back, *_ = correlate(optical[tile], sar[tile], upsample_factor=UPSAMPLED)
         seconds += time.perf_counter() - start
         shifts[at] = -back[::-1]
-    return {"shifts": shifts, "accepted": inside, "seconds": seconds / max(int(inside.sum()), 1)}
+    return {"shifts": shifts, "accepted": np.zeros_like(inside), "seconds": seconds / max(int(inside.sum()), 1)}
 
 
 def main() -> None:

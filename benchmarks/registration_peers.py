@@ -1,12 +1,14 @@
 """Tiles of real optical-SAR pairs matched by rsfuse, AROSICS and scikit-image's phase_cross_correlation, in one run.
 
 Run: python -m benchmarks.registration_peers --out FOLDER --python PYTHON
-PYTHON has AROSICS and scikit-image installed, and GDAL's bindings; AROSICS 1.11.1 with geoarray 0.16.1 and py_tools_ds
-0.21.1 are the last that Debian's GDAL 3.6 bears. It is a Python of its own, for nothing of that is needed otherwise.
+PYTHON has AROSICS and scikit-image installed, and GDAL's bindings. Newer AROSICS wants a newer GDAL than the 3.6 of
+Debian 12 (python3-gdal); with that, arosics 1.11.1, geoarray 0.16.1 and py_tools_ds 0.21.1 (`pip install --no-deps`)
+and numpy below 2 work. It is a Python of its own, for nothing of that is needed otherwise.
 
 Places are those of AROSICS's grid, less those at the edge of the image and those without texture. All look at 128 px
-(AROSICS also at its default of 256) and may find 16 px; rsfuse and scikit-image are given pixels in memory, AROSICS
-reads them from an uncompressed file. Whole and sub-pixel shifts of benchmarks.registration are put into the SAR.
+(AROSICS also at its default of 256) and may find 16 px. Whole and sub-pixel shifts of benchmarks.registration are put
+into the SAR. rsfuse and scikit-image are given pixels in memory; AROSICS reads an uncompressed file, and its time has
+the check of similarity in it that it makes at every point.
 
 What is true: that shift, on top of what the pair had before. GeFolki's pairs are documented as co-registered and had
 none. Of San Antonio nobody says so. There it is what mutual information of tiles of 256 px finds around the same place:
@@ -23,7 +25,7 @@ import argparse
 import subprocess
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +37,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from benchmarks.registration import Floats, fields, moved, pairs
 from benchmarks.registration_contestants import RADIUS, SIDE
 from rsfuse.geometry.matching import Match, Smoothing
-from rsfuse.geometry.methods import METHODS, Method
+from rsfuse.geometry.methods import METHODS, Method, MethodName
 
 Image = NDArray[np.float32]
 
@@ -60,6 +62,10 @@ class Answers:
     accepted: NDArray[np.bool_]
     seconds: float
 
+    def among(self, chosen: NDArray[np.bool_]) -> Answers:
+        """What it says of some of them."""
+        return replace(self, shifts=self.shifts[chosen], accepted=self.accepted[chosen])
+
 
 def square(image: Image, place: Floats, side: int) -> Image:
     """Pixels around a place."""
@@ -76,9 +82,9 @@ def match(method: Method, optical: Image, sar: Image, *, place: Floats, side: in
     return method.match(*parts)
 
 
-def by_rsfuse(name: str, optical: Image, sar: Image, *, places: Floats, side: int = SIDE) -> Answers:
+def by_rsfuse(name: MethodName, optical: Image, sar: Image, *, places: Floats, side: int = SIDE) -> Answers:
     """One of its methods."""
-    method = METHODS[name]  # type: ignore[index]
+    method = METHODS[name]
     start = time.perf_counter()
     found = [match(method, optical, sar, place=place, side=side) for place in places]
     seconds = (time.perf_counter() - start) / max(len(places), 1)
@@ -86,7 +92,9 @@ def by_rsfuse(name: str, optical: Image, sar: Image, *, places: Floats, side: in
     return Answers(np.array([(each.dx, each.dy) for each in found]).reshape(-1, 2), accepted, seconds)
 
 
-def by_others(optical: Image, sar: Image, step: int, folder: Path, python: Path) -> tuple[Floats, dict[str, Answers]]:
+def by_others(
+    optical: Image, sar: Image, step: int, *, folder: Path, python: Path
+) -> tuple[Floats, dict[str, Answers]]:
     """Places, and what the contestants in the other Python say of them."""
     for name, image in (("optical", optical), ("sar", sar)):
         np.save(folder / f"{name}.npy", image)
@@ -109,7 +117,9 @@ def by_others(optical: Image, sar: Image, step: int, folder: Path, python: Path)
 def judged(places: Floats, optical: Image, sar: Image) -> NDArray[np.bool_]:
     """Which places (n,) lie far enough inside for every tile, and have texture in both images."""
     reach = SIDE + RADIUS + SMOOTHING.margin  # half of the largest tile, 256 px, and what is searched around it
-    inside = ((places >= reach) & (places <= np.array(optical.shape[::-1]) - reach)).all(1)
+    inside: NDArray[np.bool_] = np.logical_and.reduce(
+        (places >= reach) & (places <= np.array(optical.shape[::-1]) - reach), 1
+    )
     contrasts = np.array([[square(image, place, SIDE).std() for image in (optical, sar)] for place in places[inside]])
     inside[inside] = (contrasts > FLAT * np.median(contrasts, 0)).all(1)
     return inside
@@ -123,37 +133,33 @@ def before(name: str, optical: Image, sar: Image, places: Floats) -> tuple[Float
     return found.shifts, found.accepted
 
 
-def rows(answers: dict[str, Answers], truth: Floats, among: NDArray[np.bool_]) -> dict[str, float]:
+def tell(answers: dict[str, Answers], truth: Floats) -> dict[str, float]:
     """Share within 1.5 px of every tool, which is also printed."""
     shares = {}
     for name, said in answers.items():
-        close = np.hypot(*(said.shifts[among] - truth).T) < CLOSE  # never where it says nothing
-        believed = said.accepted[among]
+        close, believed = np.hypot(*(said.shifts - truth).T) < CLOSE, said.accepted  # not close where it says nothing
         shares[name] = float(close.mean())
-        told = f"{believed.sum()} | {close[believed].mean():.1%}" if 0 < believed.sum() and name != "scikit-image" else "0 | -"
-        print(f"| {name} | {close.mean():.1%} | {told} | {1000 * said.seconds:.1f} |", flush=True)
+        right = f"{close[believed].mean():.1%}" if believed.any() else "-"
+        print(f"| {name} | {close.mean():.1%} | {believed.sum()} | {right} | {1000 * said.seconds:.1f} |", flush=True)
     return shares
 
 
 def compare(name: str, optical: Image, sar: Image, folder: Path, python: Path) -> None:
     """One pair, under both shifts."""
-    known: dict[str, tuple[Floats, NDArray[np.bool_]]] = {}
+    known: tuple[Floats, NDArray[np.bool_]] | None = None
     for kind in ("whole", "sub-pixel"):
         field = fields(*optical.shape[::-1])[kind]
         shifted = moved(sar, field)
-        places, answers = by_others(optical, shifted, STEPS[name], folder, python)
+        places, answers = by_others(optical, shifted, STEPS[name], folder=folder, python=python)
         among = judged(places, optical, sar)
-        if not known:
-            known["before"] = before(name, optical, sar, places[among])
-        was, is_known = known["before"]
-        among[among] = is_known
-        was = was[is_known]
+        known = known or before(name, optical, sar, places[among])  # the grid is the same both times
+        was = known[0][known[1]]
+        among[among] = known[1]
         ours = by_rsfuse("orientation", optical, shifted, places=places[among])
-        said = Answers(np.full_like(places, np.nan), np.zeros(len(places), np.bool_), ours.seconds)
-        said.shifts[among], said.accepted[among] = ours.shifts, ours.accepted
+        said = {"rsfuse": ours, **{each: answer.among(among) for each, answer in answers.items()}}
         print(f"\n{name}, {kind} shift, {among.sum()} tiles\n")
         print("| tool | within 1.5 px | accepted | of accepted | ms a tile |\n|---|---|---|---|---|")
-        shares = rows({"rsfuse": said, **answers}, was + field(places[among] + was), among)
+        shares = tell(said, was + field(places[among] + was))
         best = max(share for each, share in shares.items() if each != "rsfuse")
         print(f"\nrsfuse over the best of the others: {shares['rsfuse'] / best if best else np.inf:.2f}", flush=True)
 

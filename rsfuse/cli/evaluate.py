@@ -1,27 +1,72 @@
-"""`rsfuse eval`: a map, or a bundle on tiles, against labels."""
+"""`rsfuse eval`: maps, or a bundle on tiles, against labels; or runs against each other."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rsfuse.cli import options, show
-from rsfuse.errors import RsfuseError
+from rsfuse.errors import OutputError, RsfuseError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from rsfuse.metrics.area import StratifiedSample
     from rsfuse.metrics.evaluation import Evaluation
+    from rsfuse.tasks.evaluate import EvalSettings
+
+_WAYS = "rsfuse eval map.tif labels.tif; rsfuse eval --bundle runs/pad --tiles tiles/; or rsfuse eval a.json b.json"
 
 
 def evaluate(
-    map_path: Annotated[
-        Path | None, typer.Argument(metavar="[MAP]", help="Map of class codes.", show_default=False)
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Argument(metavar="[LABELS]", help="Raster of reference codes.", show_default=False)
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="MAP LABELS",
+            help="Map of class codes and what is there: a raster of codes on any grid, or polygons. Two folders: all "
+            "of the same names. Or JSON files of earlier runs, which are compared.",
+            show_default=False,
+        ),
     ] = None,
     legend: options.LegendName = "",
+    label_field: Annotated[
+        str | None,
+        typer.Option(
+            "--label-field", help="Attribute of polygons that says the class.", show_default="the obvious one"
+        ),
+    ] = None,
+    on: Annotated[
+        Literal["map", "labels"],
+        typer.Option("--on", help="Whose grid counts where they differ; the other takes the nearest code."),
+    ] = "map",
+    boundary: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--boundary",
+            metavar="PX",
+            min=1,
+            help="Judge boundaries, too, at this tolerance in pixels; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            "--against", metavar="MAP", help="Another map of the place: is one better (McNemar)?", show_default=False
+        ),
+    ] = None,
+    stratified: Annotated[
+        bool,
+        typer.Option(
+            "--stratified",
+            help="Labels are a random sample in every class of the map: estimate accuracies and areas with 95 % "
+            "intervals (Olofsson et al. 2014).",
+        ),
+    ] = False,
     bundle: Annotated[
         str | None, typer.Option("--bundle", help="Evaluate a bundle on tiles instead of a map.", show_default=False)
     ] = None,
@@ -29,44 +74,119 @@ def evaluate(
         Path | None, typer.Option("--tiles", help="Folder of tiles for --bundle.", show_default=False)
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Which of the tiles.")] = "test",
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write the scores: .html a page with figures, .csv the classes, .md tables, .json to compare; may be "
+            "given again.",
+            show_default=False,
+        ),
+    ] = None,
     device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Score a map against labels: OA, mIoU, F1, kappa, per class and in all."""
-    if map_path and labels and not (bundle or tiles):
-        report = _map(map_path, labels, legend)
-    elif bundle and tiles and not (map_path or labels):
-        report = _bundle(bundle, tiles, split, device)
-    else:
-        raise RsfuseError(
-            "give either a map and its labels, or --bundle and --tiles",
-            hint="rsfuse eval map.tif labels.tif; or rsfuse eval --bundle runs/pad --tiles tiles/",
+    """Score maps against labels: OA, mIoU, F1, kappa, per class and in all.
+
+    How good the labels are is not measured: say whether they were drawn by hand or made by a model where you quote a
+    score.
+    """
+    files, reports = paths or [], report or []
+    _check_reports(reports, files, overwrite=overwrite)
+    if len(files) > 1 and all(path.suffix == ".json" for path in files) and not (bundle or tiles):
+        _compare(files, reports, as_json=as_json)
+        return
+    if len(files) == 2 and not (bundle or tiles):
+        settings = replace(
+            _asked(legend, label_field, on), boundary=tuple(boundary or ()), rival=against, stratified=stratified
         )
-    if as_json:
-        show.document(report.to_dict())
+        scored = _maps(files, settings, reports)
+    elif bundle and tiles and not files:
+        scored = _bundle(bundle, tiles, split, device, reports)
     else:
-        tell(report)
+        raise RsfuseError("give either a map and its labels, or --bundle and --tiles", hint=_WAYS)
+    if as_json:
+        show.document(scored.to_dict())
+    else:
+        tell(scored)
 
 
-def _map(map_path: Path, labels: Path, legend: str) -> Evaluation:
-    from rsfuse.raster.legend_file import find_legend
-    from rsfuse.tasks.evaluate import EvalSettings, evaluate_maps
+def _check_reports(reports: Sequence[Path], files: Sequence[Path], *, overwrite: bool) -> None:
+    from rsfuse.raster.disk import check_free
+    from rsfuse.raster.outputs import check_outputs
 
-    settings = EvalSettings(find_legend(legend) if legend else None)
+    for path in reports:
+        if path.suffix not in _ENDINGS:
+            raise OutputError(
+                f"nobody knows how to write scores as {path.name}", hint=f"name it one of: {', '.join(_ENDINGS)}"
+            )
+        check_free(path, overwrite=overwrite)
+    check_outputs([("a report", path) for path in reports], [("what is scored", path) for path in files])
+
+
+_ENDINGS = (".html", ".csv", ".md", ".json")
+
+
+def _asked(legend: str, field: str | None, on: Literal["map", "labels"]) -> EvalSettings:
+    from rsfuse.raster.legend_file import find_coding, find_legend
+    from rsfuse.tasks.evaluate import EvalSettings
+
+    if not legend:
+        return EvalSettings(field=field, on=on)
+    return EvalSettings(find_legend(legend), find_coding(legend), field, on)
+
+
+def _maps(files: Sequence[Path], settings: EvalSettings, reports: Sequence[Path]) -> Evaluation:
+    from rsfuse.raster.map_pairs import map_pairs
+    from rsfuse.tasks.evaluate import evaluate_maps, write_reports
+
+    pairs = map_pairs(*files)
     with show.progress("comparing", "strips") as progress:
-        return evaluate_maps([(map_path, labels)], settings, progress)
+        scored = evaluate_maps(pairs, settings, progress)
+    write_reports(scored, reports, pairs, settings)
+    return scored
 
 
-def _bundle(bundle: str, tiles: Path, split: str, device: str) -> Evaluation:
+def _bundle(bundle: str, tiles: Path, split: str, device: str, reports: Sequence[Path]) -> Evaluation:
     from rsfuse.learn.bundle import Bundle
     from rsfuse.learn.inference.predictor import Predictor
-    from rsfuse.tasks.evaluate import evaluate_bundle
+    from rsfuse.tasks.evaluate import evaluate_bundle, write_reports
 
     predictor = Predictor(Bundle.open(bundle), device=device)
     with show.progress("comparing", "tiles") as progress:
-        return evaluate_bundle(predictor, tiles, split, progress)
+        scored = evaluate_bundle(predictor, tiles, split, progress)
+    write_reports(scored, reports)
+    return scored
+
+
+def _compare(files: Sequence[Path], reports: Sequence[Path], *, as_json: bool) -> None:
+    """Runs beside each other."""
+    from rsfuse.raster.disk import replace_text, writing
+    from rsfuse.reports.evaluation import exports
+
+    runs = exports.compared([(str(path), exports.read_scores(path)) for path in files])
+    ways = {".json": exports.as_json, ".md": exports.compared_markdown}
+    for path in reports:
+        if path.suffix not in ways:
+            raise OutputError(f"runs are not compared in {path.name}", hint=f"name it one of: {', '.join(ways)}")
+        with writing(path):
+            replace_text(path, ways[path.suffix](runs))
+    if as_json:
+        show.document(runs)
+        return
+    rows = runs["runs"]
+    show.table("runs", ("run", *exports.TOTALS.values()), [(row["run"], *_of(row, exports.TOTALS)) for row in rows])
+    names = list(rows[0]["iou"])
+    show.table("IoU", ("run", *names), [(row["run"], *_of(row["iou"], names)) for row in rows])
+
+
+def _of(scores: Mapping[str, float | None], keys: Iterable[str]) -> list[float]:
+    found = (scores[key] for key in keys)
+    return [math.nan if value is None else value for value in found]
 
 
 def tell(report: Evaluation) -> None:
@@ -83,3 +203,35 @@ def tell(report: Evaluation) -> None:
         ("OA", "mIoU", "mF1", "kappa", "mKappa"),
         [(scores.oa, scores.miou, scores.mf1, scores.kappa, report.mkappa)],
     )
+    for text in _more(report):
+        show.line(text)
+
+
+def _more(report: Evaluation) -> Iterator[str]:
+    """What else was counted, a line each."""
+    scores, extras = report.confusion, report.extras
+    for name in ("oa", "miou", "kappa"):
+        if scores.reason(name):
+            yield f"{name}: {scores.reason(name)}"
+    if report.intervals:
+        told = ", ".join(f"{name} {low:.4f} to {high:.4f}" for name, (low, high) in report.intervals.items())
+        yield f"95 % of resamples of the samples: {told}"
+    for each in extras.boundary:
+        yield f"boundaries at {each.tolerance} px: IoU {each.miou:.4f}, F1 {each.mf1:.4f}"
+    if extras.calibration is not None:
+        yield f"expected calibration error: {extras.calibration.ece:.4f}"
+    if extras.rivals is not None:
+        (_, behind), (ahead, _) = extras.rivals.counts.tolist()
+        told = f"right alone: this map in {ahead:,} px, the other in {behind:,}; McNemar p {extras.rivals.p_value:.3g}"
+        yield f"{told}, too small where neighbours are alike"
+    if report.estimated is not None:
+        yield from _estimated(report.estimated, report.legend.names)
+
+
+def _estimated(found: StratifiedSample, names: Sequence[str]) -> Iterator[str]:
+    yield f"estimated OA: {float(found.overall.value):.4f} +- {float(found.overall.half_width):.4f}"
+    rows = zip(names, found.users.value, found.producers.value, found.areas.value, found.areas.half_width, strict=True)
+    for name, user, producer, area, half in rows:
+        yield f"  {name}: user's {user:.4f}, producer's {producer:.4f}, {area / 1e4:,.1f} +- {half / 1e4:,.1f} ha"
+    if found.reason:
+        yield f"  {found.reason}"

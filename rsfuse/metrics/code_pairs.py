@@ -1,4 +1,4 @@
-"""Pairs of codes, counted: all that a confusion is made of, and quicker than to look up every pixel in a legend."""
+"""Pairs of codes that were counted, looked up in a legend: quicker than to look up every pixel."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from numpy.typing import NDArray
 from rsfuse.legend import NODATA, Legend
 from rsfuse.metrics.confusion import Confusion
 
-_CODES = 256
-
-
-def count_pairs(labels: NDArray[np.uint8], mapped: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """How many pixels have which two codes, (256, 256): label first. Counts of parts add up to those of the whole."""
-    # one histogram of packed pairs: a hundred times as fast as a loop over classes
-    pairs = labels.astype(np.uint16) << 8 | mapped
-    return np.bincount(pairs.ravel(), minlength=_CODES**2).reshape(_CODES, _CODES).astype(np.int64, copy=False)
-
 
 def confusion_of(pairs: NDArray[np.int64], legend: Legend) -> Confusion:
     """The confusion of a legend's classes; pixels whose label says nothing are left out.
 
     Args:
-        pairs: of `count_pairs`.
+        pairs: of `count_pairs`, of codes.
         legend: that knows all codes, see `check_pairs`.
     """
     classes, nothing = list(legend.codes), sorted({*legend.unlabelled, NODATA})
@@ -33,7 +24,7 @@ def check_pairs(pairs: NDArray[np.int64], legend: Legend, labels: str, mapped: s
     """Refuse codes that a legend does not know.
 
     Args:
-        pairs: of `count_pairs`.
+        pairs: of `count_pairs`, of codes.
         legend: of both files.
         labels: the file of the labels, for the message.
         mapped: likewise, of the map.

@@ -9,10 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.legend import NODATA
-from rsfuse.metrics.ratios import Floats, mean, ratio, ratios
+from rsfuse.metrics.ratios import Counts, Floats, mean, ratio, ratios
 
 NO_LABELS = "no labelled pixel"
 """Why a score is NaN where there is nothing to judge by."""
+
+_NUMBERS = 256
+
+
+def count_pairs(labels: NDArray[np.uint8], mapped: NDArray[np.uint8]) -> Counts:
+    """How many pixels have which two numbers, (256, 256): label first. Counts of parts add up to those of the whole."""
+    # one histogram of packed pairs: a hundred times as fast as a loop over classes
+    pairs = labels.astype(np.uint16) << 8 | mapped
+    return np.bincount(pairs.ravel(), minlength=_NUMBERS**2).reshape(_NUMBERS, _NUMBERS).astype(np.int64, copy=False)
 
 
 @dataclass(frozen=True)
@@ -44,10 +53,8 @@ class Confusion:
             mapped: mapped indices, 0 to K-1 or 255 for "no class".
             classes: K.
         """
-        # one histogram of packed pairs: a hundred times as fast as a Python loop over classes
-        pairs = labels.astype(np.uint16).ravel() << 8 | mapped.ravel()
-        table = np.bincount(pairs, minlength=65536).reshape(256, 256)
-        return cls(table[:classes, :classes].astype(np.int64), table[:classes, NODATA].astype(np.int64))
+        table = count_pairs(labels, mapped)
+        return cls(table[:classes, :classes], table[:classes, NODATA])
 
     def __add__(self, other: Confusion) -> Confusion:
         return Confusion(self.counts + other.counts, self.unmapped + other.unmapped)

@@ -106,8 +106,8 @@ class Rivals:
         b + c < 25; 1 where b = c.
 
         Pixels are not independent: neighbours are right or wrong together, so that there are far fewer independent ones
-        than the test believes, and p is optimistic (too small). Take it for a bound: what is not significant here is
-        not significant at all; for the rest compare `bootstrap` intervals over samples.
+        than the test believes, and p is optimistic (too small). A difference that is not significant even here is none
+        to speak of; for any other compare `bootstrap` intervals over samples.
         """
         ahead, behind = int(self.counts[1, 0]), int(self.counts[0, 1])
         if not self.counts.any():

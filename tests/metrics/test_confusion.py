@@ -66,8 +66,8 @@ def test_counts_are_those_of_scikit_learn(case):
 def test_accuracy_and_kappa_are_those_of_scikit_learn(case):
     labels, mapped = scored(*case)
     confusion = Confusion.of(*case, CLASSES)
-    assert confusion.oa == pytest.approx(sk.accuracy_score(labels, mapped))
-    assert confusion.kappa == pytest.approx(sk.cohen_kappa_score(labels, mapped))
+    assert confusion.oa == pytest.approx(sk.accuracy_score(labels, mapped), rel=1e-9)
+    assert confusion.kappa == pytest.approx(sk.cohen_kappa_score(labels, mapped), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_scores_of_each_class_are_those_of_scikit_learn_and_nan_where_undefined(
     labelled, on_map = (np.bincount(each, minlength=CLASSES + 1)[:CLASSES] for each in (labels, mapped))
     defined = {"recall": labelled, "precision": on_map}.get(ours, labelled + on_map) > 0
     found = getattr(Confusion.of(*case, CLASSES), ours)
-    np.testing.assert_allclose(found[defined], wanted[defined])
+    np.testing.assert_allclose(found[defined], wanted[defined], rtol=1e-9)
     assert np.isnan(found[~defined]).all()
 
 
@@ -89,8 +89,8 @@ def test_means_are_over_the_classes_that_occur(case):
     occurring = sorted({*labels.tolist(), *mapped.tolist()} - {CLASSES})
     confusion = Confusion.of(*case, CLASSES)
     averaged = {"labels": occurring, "average": "macro", "zero_division": 0}
-    assert confusion.miou == pytest.approx(sk.jaccard_score(labels, mapped, **averaged))
-    assert confusion.mf1 == pytest.approx(sk.f1_score(labels, mapped, **averaged))
+    assert confusion.miou == pytest.approx(sk.jaccard_score(labels, mapped, **averaged), rel=1e-9)
+    assert confusion.mf1 == pytest.approx(sk.f1_score(labels, mapped, **averaged), rel=1e-9)
 
 
 def test_frequency_weighted_iou_is_that_of_scikit_learn(case):

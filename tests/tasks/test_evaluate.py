@@ -1,5 +1,7 @@
 """Scores of maps agree with scikit-learn's, on whatever grids maps and labels lie."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -8,6 +10,8 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score, jaccard
 
 from rsfuse.errors import LegendMismatchError, SceneError
 from rsfuse.legends import LEGENDS
+from rsfuse.metrics import BoundaryCounts
+from rsfuse.raster.painted import LEGEND_TAG
 from rsfuse.tasks.evaluate import EvalSettings, evaluate_maps
 
 LEGEND = LEGENDS["whu-opt-sar"]
@@ -104,3 +108,28 @@ def test_classes_that_occur_nowhere_have_no_scores(tmp_path):
     assert report["miou"] == 1
     assert report["kappa"] is None  # chance alone would be right
     assert [each["iou"] for each in report["classes"]] == [1, None, None, None, None, None, None]
+
+
+def test_boundaries_of_a_map_in_strips_are_those_of_the_whole(tmp_path):
+    chance = np.random.default_rng(0)
+    labels = np.repeat(np.repeat(chance.choice(LEGEND.codes, (45, 24)).astype(np.uint8), 27, 0), 27, 1)
+    mapped = np.roll(labels, (2, 3), (0, 1))
+    pair = write(tmp_path / "map.tif", mapped), write(tmp_path / "labels.tif", labels)
+    report = evaluate_maps([pair], EvalSettings(LEGEND, boundary=(1, 4)))
+    for found in report.extras.boundary:
+        indices = LEGEND.to_index(labels), LEGEND.to_index(mapped)
+        everywhere = np.s_[0 : labels.shape[0], 0 : labels.shape[1]]
+        whole = BoundaryCounts.of(*indices, classes=len(LEGEND), tolerance=found.tolerance, inner=everywhere)
+        np.testing.assert_array_equal(found.strips, whole.strips)
+        np.testing.assert_array_equal(found.edges, whole.edges)
+
+
+def test_maps_of_different_legends_are_not_judged_together(tmp_path, codes):
+    pairs = []
+    for name, legend in (("a", LEGEND), ("b", LEGENDS["dubai"])):
+        mapped = write(tmp_path / f"{name}.tif", np.full((8, 8), legend.codes[0], np.uint8))
+        with rasterio.open(mapped, "r+") as file:
+            file.update_tags(1, **{LEGEND_TAG: json.dumps(legend.to_dict())})
+        pairs.append((mapped, mapped))
+    with pytest.raises(LegendMismatchError, match=r"b\.tif has the classes"):
+        evaluate_maps(pairs)

@@ -10,7 +10,7 @@ import numpy as np
 
 from rsfuse.geometry.registration import Limits
 from rsfuse.reports.coreg.looks import Look
-from rsfuse.reports.html.axes import Axis, frame, ticks
+from rsfuse.reports.html.axes import Axis, bar, frame, ticks
 from rsfuse.reports.html.markup import drawing, element, figure, key, legend
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _RIM = 360, 348, 58, 46, 10  # inside, a square
@@ -61,13 +61,11 @@ def draw_histogram(looks: Sequence[Look], limits: Limits) -> Element:
     highest = max(float(each.max()) for each in shares) or 1.0
     across, up = Axis(0, reach, _LEFT, _WIDTH - _RIM), Axis(0, highest * 1.08, _HEIGHT - _BOTTOM, _RIM)
     bars = element("g", class_="bars")
-    wide = (across.at(edges[1]) - across.at(0)) / len(looks)
+    wide = edges[1] / len(looks)
     for number, (look, heights) in enumerate(zip(looks, shares, strict=True)):
         for edge, height in zip(edges[:-1], heights.tolist(), strict=True):
-            x, tall = across.at(edge) + number * wide, up.at(0) - up.at(height)
-            bars.append(
-                element("rect", x=x + 0.5, y=up.at(height), width=max(wide - 1, 1), height=tall, fill=look.color)
-            )
+            start = edge + number * wide
+            bars.append(bar(across, up, (start, start + wide), height, look.color))
     limit = across.at(limits.ce90)
     line = element("line", x1=limit, x2=limit, y1=up.start, y2=up.end, class_="limit")
     names = "length of shift, px", "% of accepted tiles"

@@ -15,10 +15,8 @@ from rsfuse.reports.coreg.figures import STATES
 from rsfuse.reports.coreg.ground import Ground
 from rsfuse.reports.coreg.looks import Look, shift_told
 from rsfuse.reports.html.axes import below
+from rsfuse.reports.html.colors import STEPS
 from rsfuse.reports.html.markup import element, key, legend
-
-_CONFIDENCE = "#ffc857", "#f4843b", "#cf3f68", "#83227f", "#2b0f63"
-"""From pale, the least, to dark: brightness alone tells them apart."""
 
 _REACH = 1.5  # times the distance of tiles: as long as the arrow is that one of ten exceeds
 _SHAFT, _BARB, _HEAD, _TAIL = 0.8, 2.6, 6.0, 1.7  # half widths, length of the head, radius of the dot
@@ -55,17 +53,17 @@ class Quiver:
             factor = below(_REACH * distance / float(np.percentile(lengths, 90)))
         margins = np.concatenate([look.checked.found.tiles.margins[look.accepted] for look in looks])
         low, high = (float(margins.min()), float(np.percentile(margins, 95))) if len(margins) else (0.0, 1.0)
-        return cls(ground, factor, np.linspace(low, max(high, low + 0.01), len(_CONFIDENCE) + 1))
+        return cls(ground, factor, np.linspace(low, max(high, low + 0.01), len(STEPS) + 1))
 
     def draw(self, look: Look) -> Element:
         """The arrows of a look; those of little confidence below."""
         tiles, accepted = look.checked.found.tiles, look.accepted
         starts = self.ground.places(look.checked)[accepted]
         ends = starts + self.factor * self.ground.lengths(tiles.shifts[accepted])
-        classes = np.clip(np.digitize(tiles.margins[accepted], self.margins[1:-1]), 0, len(_CONFIDENCE) - 1)
+        classes = np.clip(np.digitize(tiles.margins[accepted], self.margins[1:-1]), 0, len(STEPS) - 1)
         names = [shift_told(tiles, at) for at in accepted]
         arrows = [
-            element("path", element("title", names[at]), d=_arrow(starts[at], ends[at]), fill=_CONFIDENCE[classes[at]])
+            element("path", element("title", names[at]), d=_arrow(starts[at], ends[at]), fill=STEPS[classes[at]])
             for at in np.argsort(classes, kind="stable")
         ]
         return self.ground.draw(f"shifts {look.name}", element("g", *arrows, class_="arrows"))
@@ -74,9 +72,9 @@ class Quiver:
     def legend(self) -> Element:
         """How long, and what colours stand for."""
         keys: list[Element | str] = [f"arrows {self.factor:g} times as long as the shifts; margin of the peak: "]
-        for color, low, high in zip(_CONFIDENCE, self.margins, self.margins[1:], strict=False):
+        for color, low, high in zip(STEPS, self.margins, self.margins[1:], strict=False):
             swatch = element("rect", width=14, height=14, fill=color)
-            keys.append(key(swatch, f"{low:.2f} to {high:.2f}" if color != _CONFIDENCE[-1] else f"above {low:.2f}"))
+            keys.append(key(swatch, f"{low:.2f} to {high:.2f}" if color != STEPS[-1] else f"above {low:.2f}"))
         return legend(*keys)
 
 

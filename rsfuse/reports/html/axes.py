@@ -49,6 +49,13 @@ class Axis:
         return span * (self.end - self.start) / (self.high - self.low)
 
 
+def bar(across: Axis, up: Axis, span: tuple[float, float], height: float, color: str) -> Element:
+    """A bar over a span of values, a little narrower than that."""
+    left, right = map(across.at, span)
+    wide, tall = max(right - left - 1, 1), up.at(0) - up.at(height)
+    return element("rect", x=left + 0.5, y=up.at(height), width=wide, height=tall, fill=color)
+
+
 def frame(across: Axis, down: Axis, names: Sequence[str]) -> Element:
     """A frame with lines, numbers and a name at its lower and its left side."""
     left, right = sorted((across.start, across.end))

@@ -73,7 +73,14 @@ def embedded(picture: NDArray[np.uint8]) -> str:
     """A picture (h, w, 3) as a URI that holds it."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, "JPEG", quality=_QUALITY, optimize=True, subsampling=0)
-    return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return _uri("jpeg", file)
+
+
+def embedded_exactly(picture: NDArray[np.uint8]) -> str:
+    """The same with every pixel as it is, for pictures of few colours."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    return _uri("png", file)
 
 
 def key(swatch: Element, told: str) -> Element:
@@ -94,6 +101,10 @@ def figure(value: float, places: int = 2, *, signed: bool = False) -> str:
         return "-"
     rounded = round(value, places) + 0.0  # no "-0.00"
     return f"{rounded:+,.{places}f}" if signed and rounded else f"{rounded:,.{places}f}"
+
+
+def _uri(kind: str, file: io.BytesIO) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _short(value: str | float) -> str:

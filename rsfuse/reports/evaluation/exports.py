@@ -1,0 +1,118 @@
+"""Scores for other programs and for documents: CSV of the classes, Markdown, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rsfuse.errors import SceneError
+
+TOTALS = {"oa": "OA", "miou": "mIoU", "mf1": "mF1", "kappa": "kappa", "mkappa": "mKappa"}
+"""Scores of all pixels together: keys of the document, and what they are called."""
+
+_CLASS = {"iou": "IoU", "precision": "precision", "recall": "recall", "f1": "F1"}
+_COUNTS = "pixels", "mapped"
+
+
+def as_csv(scores: Mapping[str, Any]) -> str:
+    """A row for each class; a score that is not defined is empty."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["code", "name", *_CLASS, *_COUNTS], extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(scores["classes"])
+    return text.getvalue()
+
+
+def as_markdown(scores: Mapping[str, Any]) -> str:
+    """All pixels together, and the classes, as two tables."""
+    told = f"{scores['pixels']:,} px; mKappa over {scores['samples']:,} samples of {scores['sample']}"
+    classes = [
+        [str(each["code"]), each["name"], *(_short(each[key]) for key in _CLASS), f"{each['pixels']:,}"]
+        for each in scores["classes"]
+    ]
+    return "\n".join(
+        [
+            _table(list(TOTALS.values()), [[_short(scores[key]) for key in TOTALS]]),
+            f"{told}.\n",
+            _table(["code", "class", *_CLASS.values(), "pixels"], classes),
+        ]
+    )
+
+
+def as_json(scores: Mapping[str, Any]) -> str:
+    """The document of `--json`."""
+    return json.dumps(scores, indent=2, allow_nan=False) + "\n"
+
+
+WAYS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {".csv": as_csv, ".md": as_markdown, ".json": as_json}
+"""By the ending of a file."""
+
+
+def compared(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """Runs beside each other.
+
+    Args:
+        runs: name and document of each, all of the same classes.
+
+    Raises:
+        SceneError: if two have different classes.
+    """
+    (first, scores), *others = runs
+    names = [each["name"] for each in scores["classes"]]
+    for run, other in others:
+        theirs = [each["name"] for each in other["classes"]]
+        if theirs != names:
+            raise SceneError(
+                f"{run} has the classes {', '.join(theirs)}, {first} has {', '.join(names)}",
+                hint="compare runs of one legend",
+            )
+    return {
+        "runs": [
+            {
+                "run": run,
+                **{key: each[key] for key in TOTALS},
+                "pixels": each["pixels"],
+                "iou": {one["name"]: one["iou"] for one in each["classes"]},
+            }
+            for run, each in runs
+        ]
+    }
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """A document that `as_json` wrote.
+
+    Raises:
+        SceneError: if it is something else.
+    """
+    try:
+        scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if {*TOTALS, "classes", "pixels"} <= scores.keys() and all("iou" in each for each in scores["classes"]):
+            return scores
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise SceneError(
+            f"{path} cannot be read as scores: {error}", hint="give files of: rsfuse eval ... --report FILE.json"
+        ) from error
+    raise SceneError(f"{path} holds no scores", hint="give files of: rsfuse eval ... --report FILE.json")
+
+
+def compared_markdown(runs: Mapping[str, Any]) -> str:
+    """Runs of `compared`, a row each, and the IoU of their classes."""
+    rows = runs["runs"]
+    names = list(rows[0]["iou"])
+    scores = [[each["run"], *(_short(each[key]) for key in TOTALS)] for each in rows]
+    classes = [[each["run"], *(_short(each["iou"][name]) for name in names)] for each in rows]
+    return f"{_table(['run', *TOTALS.values()], scores)}\nIoU:\n\n{_table(['run', *names], classes)}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(each.replace('|', chr(92) + '|') for each in line)} |\n" for line in lines)
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

@@ -132,10 +132,11 @@ class _Tally:
             areas: square metres of a pixel in each row of the raster; None where nobody wants to know.
         """
         mapped, labels = paths
-        for left in range(0, strip.labels.shape[1], SAMPLE_SIZE):
-            part = strip.inner, slice(left, left + SAMPLE_SIZE)
-            pairs = count_pairs(strip.labels[part], strip.mapped[part])
-            check_pairs(pairs, self.legend, str(labels), str(mapped))
+        lefts = range(0, strip.labels.shape[1], SAMPLE_SIZE)
+        parts = [(strip.inner, slice(left, left + SAMPLE_SIZE)) for left in lefts]
+        counted = [count_pairs(strip.labels[part], strip.mapped[part]) for part in parts]
+        check_pairs(sum(counted, np.zeros_like(counted[0])), self.legend, str(labels), str(mapped))
+        for left, pairs in zip(lefts, counted, strict=True):
             self.samples.append(JudgedSample(str(mapped), (left, strip.top), confusion_of(pairs, self.legend)))
         if self.extras is not NOTHING or strip.confidence is not None:
             self.extras = self._extras(strip, areas)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -70,6 +70,13 @@ class Evaluation:
     samples: Sequence[JudgedSample]
     sample: str
     extras: Extras = field(default_factory=Extras)
+
+    @classmethod
+    def of(
+        cls, legend: Legend, samples: Iterable[JudgedSample], sample: str, extras: Extras | None = None
+    ) -> Evaluation:
+        """Of samples some of which may have no label: these are left out."""
+        return cls(legend, tuple(each for each in samples if each.confusion.pixels), sample, extras or Extras())
 
     @cached_property
     def confusion(self) -> Confusion:

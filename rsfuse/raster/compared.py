@@ -21,11 +21,12 @@ from rsfuse.raster.drawn.polygon_labels import PolygonLabels
 from rsfuse.raster.drawn.polygons import holds_polygons
 from rsfuse.raster.labels import Labels
 from rsfuse.raster.map_layer import beside
-from rsfuse.raster.opening import Closing
+from rsfuse.raster.opening import Closing, bound_cache
 
 Codes = NDArray[np.uint8]
 
-_AHEAD = 2  # strips that are read while one is looked at
+_CACHE_MB = 128  # every block is read once, and those in a halo twice
+_AHEAD = 1  # strip that is read while another is looked at
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Compared(Closing):
         on: Literal["map", "labels"] = "map",
         rival: Path | None = None,
     ) -> None:
+        bound_cache(_CACHE_MB)
         self.paths = mapped, labels
         with ExitStack() as opened:
             drawn = holds_polygons(labels)

@@ -1,8 +1,8 @@
-"""Evaluate: how well maps, or a bundle on tiles, agree with reference labels."""
+"""Evaluate: how well maps agree with reference labels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,15 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.coding import LabelCoding
-from rsfuse.errors import LegendMismatchError, SceneError, TileSetError
-from rsfuse.geometry.plan import Plan
-from rsfuse.learn.inference.conveyor import Conveyor, Tally
-from rsfuse.learn.inference.predictor import Predictor
-from rsfuse.learn.inference.products import Products
-from rsfuse.learn.inference.rows import ScaledRows
-from rsfuse.learn.scaling import Scaler
+from rsfuse.errors import LegendMismatchError, SceneError
 from rsfuse.legend import NODATA, Legend
-from rsfuse.metrics import BoundaryCounts, Calibration, Confusion, Rivals
+from rsfuse.metrics import BoundaryCounts, Calibration, Rivals
 from rsfuse.metrics.calibration import BINS
 from rsfuse.metrics.code_pairs import check_pairs, confusion_of
 from rsfuse.metrics.confusion import count_pairs
@@ -30,7 +24,6 @@ from rsfuse.raster.disk import replace_text, writing
 from rsfuse.raster.drawn.pixel_area import row_areas_m2
 from rsfuse.raster.map_layer import FULL
 from rsfuse.raster.map_pairs import MapPair
-from rsfuse.raster.tiles import TileSet
 from rsfuse.reports.evaluation import exports
 from rsfuse.reports.evaluation.page import EvaluationPage, write_page
 from rsfuse.tasks.progress import Progress, unheard
@@ -100,7 +93,8 @@ def evaluate_maps(
                 progress(number * count + done, len(pairs) * count)
     if tally is None:
         raise ValueError("there is no pair to evaluate")
-    return _evaluation(tally.legend, tally.samples, f"{SAMPLE_SIZE} x {SAMPLE_SIZE} px of the map", tally.extras)
+    what = f"{SAMPLE_SIZE} x {SAMPLE_SIZE} px of the map"
+    return Evaluation.of(tally.legend, tally.samples, what, tally.extras)
 
 
 class _Tally:
@@ -197,46 +191,3 @@ def _open(settings: EvalSettings, mapped: Path, labels: Path) -> Compared:
         on=settings.on,
         rival=settings.rival,
     )
-
-
-def evaluate_bundle(
-    predictor: Predictor, folder: Path, split: str = "test", progress: Progress = unheard
-) -> Evaluation:
-    """Run a bundle on the tiles of a split, each for itself, and compare with their labels.
-
-    Raises:
-        TileSetError: if there are no such tiles, or they are not of the bundle's classes.
-    """
-    tiles, bundle = TileSet(folder), predictor.bundle
-    chosen = tiles.select(split)
-    if not chosen or tiles.legend.codes != bundle.legend.codes:
-        raise TileSetError(
-            f"{folder} has {len(chosen)} {split} tiles of the classes {tiles.legend}; "
-            f"bundle {bundle.name} maps {bundle.legend}",
-            hint=f"cut {split} tiles with the bundle's legend: rsfuse tile --split {split}",
-        )
-    samples = list(_judged_tiles(predictor, tiles, split, progress))
-    size = tiles.manifest.size
-    return _evaluation(tiles.legend, samples, f"one tile of {size} x {size} px")
-
-
-def _judged_tiles(predictor: Predictor, tiles: TileSet, split: str, progress: Progress) -> Iterator[JudgedSample]:
-    bundle, chosen, legend = predictor.bundle.manifest, tiles.select(split), tiles.legend
-    patch, products = bundle.patch, Products(legend)
-    for done, entry in enumerate(chosen, 1):
-        scaler = Scaler(bundle.inputs, bundle.statistics or tiles.statistics_of(entry))
-        labelled = tiles.read(entry)
-        height, width = labelled.labels.shape
-        # patches as in prediction: spectra, and so scores, depend on the size of what the network sees
-        plan = Plan.sliding(height, width, size=min(patch.size, height, width), halo=patch.halo)
-        with ScaledRows([labelled.sample.crop], [scaler], plan) as rows:
-            strips = Conveyor([predictor], plan).strips(rows, Tally())
-            mapped = np.concatenate([products.of(strip)[0] for strip in strips])
-        truth = np.where(labelled.sample.valid, legend.to_index(labelled.labels), np.uint8(NODATA))
-        confusion = Confusion.of(truth, legend.to_index(mapped), len(legend))
-        yield JudgedSample(entry.name, entry.window[:2], confusion)
-        progress(done, len(chosen))
-
-
-def _evaluation(legend: Legend, samples: Sequence[JudgedSample], what: str, extras: Extras = NOTHING) -> Evaluation:
-    return Evaluation(legend, tuple(each for each in samples if each.confusion.pixels), what, extras)

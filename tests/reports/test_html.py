@@ -1,11 +1,13 @@
-"""What pages are made of: numbers, axes, elements."""
+"""What pages are made of: numbers, axes, colours, elements."""
 
 import math
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
 from rsfuse.reports.html.axes import Axis, below, ticks
+from rsfuse.reports.html.colors import STEPS, contrast, ink_on, shade
 from rsfuse.reports.html.markup import element, figure
 
 
@@ -36,3 +38,14 @@ def test_an_axis_runs_from_its_start_to_its_end():
 def test_texts_stand_between_elements():
     made = element("p", "one ", element("b", "two"), " three", " four", class_="x", data_y=1.5)
     assert ElementTree.tostring(made, "unicode") == '<p class="x" data-y="1.5">one <b>two</b> three four</p>'
+
+
+def test_ink_can_be_read_on_any_colour():
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert ink_on("#ffff00") == "#000000"
+    assert ink_on("#000080") == "#ffffff"
+    assert shade("#0067a8", 0) == "#ffffff"
+    assert shade("#0067a8", 1) == "#0067a8"
+    assert min(contrast(ink_on(color), color) for color in map("#{0:02x}{0:02x}{0:02x}".format, range(256))) > 4.5
+    steps = [contrast(each, "#ffffff") for each in STEPS]
+    assert all(darker > 1.4 * paler for paler, darker in pairwise(steps))

@@ -26,7 +26,8 @@ STYLE = """
 .three img { display: block; width: 100%; height: auto; max-height: 24rem; object-fit: contain; object-position: left; }
 .three .small { image-rendering: pixelated; }
 @media print {
-  .scores { grid-template-columns: repeat(5, 1fr); gap: .5rem; } .score { padding: .4rem .6rem; } h2 + p { break-after: avoid; }
+  .scores { grid-template-columns: repeat(5, 1fr); gap: .5rem; } .score { padding: .4rem .6rem; }
+  h2 + p { break-after: avoid; break-inside: avoid; }
   .three img { max-height: 15rem; }
 }
 """

@@ -79,7 +79,7 @@ def embedded(picture: NDArray[np.uint8]) -> str:
 def embedded_exactly(picture: NDArray[np.uint8]) -> str:
     """The same with every pixel as it is, for pictures of few colours."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    Image.fromarray(picture).save(file, "PNG")
     return _uri("png", file)
 
 

@@ -13,9 +13,8 @@ from rsfuse.cli import options, show
 from rsfuse.errors import OutputError, RsfuseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from rsfuse.metrics.area import StratifiedSample
     from rsfuse.metrics.evaluation import Evaluation
     from rsfuse.tasks.evaluate import EvalSettings
 
@@ -191,7 +190,9 @@ def _of(scores: Mapping[str, float | None], keys: Iterable[str]) -> list[float]:
 
 
 def tell(report: Evaluation) -> None:
-    """The report as two tables."""
+    """The report as two tables, and what else was counted."""
+    from rsfuse.reports.evaluation.words import more
+
     scores = report.confusion
     rows = zip(report.legend, scores.iou, scores.precision, scores.recall, scores.f1, scores.labelled, strict=True)
     show.table(
@@ -204,35 +205,5 @@ def tell(report: Evaluation) -> None:
         ("OA", "mIoU", "mF1", "kappa", "mKappa"),
         [(scores.oa, scores.miou, scores.mf1, scores.kappa, report.mkappa)],
     )
-    for text in _more(report):
+    for text in more(report):
         show.line(text)
-
-
-def _more(report: Evaluation) -> Iterator[str]:
-    """What else was counted, a line each."""
-    scores, extras = report.confusion, report.extras
-    for name in ("oa", "miou", "kappa"):
-        if scores.reason(name):
-            yield f"{name}: {scores.reason(name)}"
-    if report.intervals:
-        told = ", ".join(f"{name} {low:.4f} to {high:.4f}" for name, (low, high) in report.intervals.items())
-        yield f"95 % of resamples of the samples: {told}"
-    for each in extras.boundary:
-        yield f"boundaries at {each.tolerance} px: IoU {each.miou:.4f}, F1 {each.mf1:.4f}"
-    if extras.calibration is not None:
-        yield f"expected calibration error: {extras.calibration.ece:.4f}"
-    if extras.rivals is not None:
-        (_, behind), (ahead, _) = extras.rivals.counts.tolist()
-        told = f"right alone: this map in {ahead:,} px, the other in {behind:,}; McNemar p {extras.rivals.p_value:.3g}"
-        yield f"{told}, too small where neighbours are alike"
-    if report.estimated is not None:
-        yield from _estimated(report.estimated, report.legend.names)
-
-
-def _estimated(found: StratifiedSample, names: Sequence[str]) -> Iterator[str]:
-    yield f"estimated OA: {float(found.overall.value):.4f} +- {float(found.overall.half_width):.4f}"
-    rows = zip(names, found.users.value, found.producers.value, found.areas.value, found.areas.half_width, strict=True)
-    for name, user, producer, area, half in rows:
-        yield f"  {name}: user's {user:.4f}, producer's {producer:.4f}, {area / 1e4:,.1f} +- {half / 1e4:,.1f} ha"
-    if found.reason:
-        yield f"  {found.reason}"

@@ -45,8 +45,8 @@ class Extras:
         boundary: how well boundaries are drawn, at some tolerances.
         calibration: how often the map is right, by how sure it is; None where nobody wrote that.
         rivals: by which of two maps labelled pixels are right; None where there is one map.
-        mapped: (K,) area of each class on the map in square metres, in pixels without a CRS; None unless labels are a
-            random sample in every class of it.
+        mapped: (K,) area of each class on the map in square metres; None unless labels are a random sample in every
+            class of it.
     """
 
     boundary: tuple[BoundaryCounts, ...] = ()

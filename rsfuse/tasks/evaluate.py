@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.coding import LabelCoding
-from rsfuse.errors import LegendMismatchError, SceneError
+from rsfuse.errors import GridMismatchError, LegendMismatchError, SceneError
 from rsfuse.legend import NODATA, Legend
 from rsfuse.metrics import BoundaryCounts, Calibration, Rivals
 from rsfuse.metrics.calibration import BINS
@@ -87,7 +87,7 @@ def evaluate_maps(
                     hint="evaluate maps of different legends one by one",
                 )
             count = -(-compared.grid.height // SAMPLE_SIZE)
-            areas = row_areas_m2(compared.grid) if settings.stratified else None
+            areas = _areas(compared) if settings.stratified else None
             for done, strip in enumerate(compared.strips(SAMPLE_SIZE, tally.halo), 1):
                 tally.add(strip, compared.paths, areas)
                 progress(number * count + done, len(pairs) * count)
@@ -95,6 +95,16 @@ def evaluate_maps(
         raise ValueError("there is no pair to evaluate")
     what = f"{SAMPLE_SIZE} x {SAMPLE_SIZE} px of the map"
     return Evaluation.of(tally.legend, tally.samples, what, tally.extras)
+
+
+def _areas(compared: Compared) -> NDArray[np.float64]:
+    areas = row_areas_m2(compared.grid)
+    if not np.isfinite(areas).all():
+        raise GridMismatchError(
+            f"{compared.paths[0]} does not say how large its pixels are on the ground, so no area can be estimated",
+            hint="give it its CRS: gdal_edit.py -a_srs ..., or leave out --stratified",
+        )
+    return areas
 
 
 class _Tally:
@@ -151,7 +161,7 @@ class _Tally:
         if rivals is not None and strip.rival is not None:
             rivals += Rivals.of(truth, chart, self.legend.to_index(strip.rival[rows]))
         if mapped is not None and areas is not None:
-            of_rows = np.nan_to_num(areas[strip.top : strip.top + len(chart)], nan=1.0)  # pixels where nobody knows
+            of_rows = areas[strip.top : strip.top + len(chart)]
             mapped = mapped + sum(
                 area * np.bincount(row, minlength=NODATA + 1)[:classes]
                 for area, row in zip(of_rows, chart, strict=True)
@@ -178,7 +188,7 @@ def write_reports(
             write_page(EvaluationPage(evaluation, tuple(pairs), partial(_open, settings)), path)
             continue
         with writing(path):
-            replace_text(path, exports.WAYS[path.suffix](evaluation.to_dict()))
+            replace_text(path, exports.WAYS[path.suffix](evaluation))
 
 
 def _open(settings: EvalSettings, mapped: Path, labels: Path) -> Compared:

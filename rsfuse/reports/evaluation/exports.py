@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import SceneError
+from rsfuse.metrics.evaluation import Evaluation
+from rsfuse.reports.evaluation.words import more
 
 TOTALS = {"oa": "OA", "miou": "mIoU", "mf1": "mF1", "kappa": "kappa", "mkappa": "mKappa"}
 """Scores of all pixels together: keys of the document, and what they are called."""
@@ -18,17 +20,18 @@ _CLASS = {"iou": "IoU", "precision": "precision", "recall": "recall", "f1": "F1"
 _COUNTS = "pixels", "mapped"
 
 
-def as_csv(scores: Mapping[str, Any]) -> str:
+def as_csv(evaluation: Evaluation) -> str:
     """A row for each class; a score that is not defined is empty."""
     text = io.StringIO()
     writer = csv.DictWriter(text, ["code", "name", *_CLASS, *_COUNTS], extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(scores["classes"])
+    writer.writerows(evaluation.to_dict()["classes"])
     return text.getvalue()
 
 
-def as_markdown(scores: Mapping[str, Any]) -> str:
-    """All pixels together, and the classes, as two tables."""
+def as_markdown(evaluation: Evaluation) -> str:
+    """All pixels together, and the classes, as two tables; and what else was counted."""
+    scores = evaluation.to_dict()
     told = f"{scores['pixels']:,} px; mKappa over {scores['samples']:,} samples of {scores['sample']}"
     classes = [
         [str(each["code"]), each["name"], *(_short(each[key]) for key in _CLASS), f"{each['pixels']:,}"]
@@ -39,16 +42,21 @@ def as_markdown(scores: Mapping[str, Any]) -> str:
             _table(list(TOTALS.values()), [[_short(scores[key]) for key in TOTALS]]),
             f"{told}.\n",
             _table(["code", "class", *_CLASS.values(), "pixels"], classes),
+            "".join(f"* {text}\n" for text in more(evaluation)),
         ]
     )
 
 
-def as_json(scores: Mapping[str, Any]) -> str:
-    """The document of `--json`."""
-    return json.dumps(scores, indent=2, allow_nan=False) + "\n"
+def as_json(document: Mapping[str, Any]) -> str:
+    """What `--json` prints, of an evaluation or of runs beside each other."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
 
 
-WAYS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {".csv": as_csv, ".md": as_markdown, ".json": as_json}
+WAYS: Mapping[str, Callable[[Evaluation], str]] = {
+    ".csv": as_csv,
+    ".md": as_markdown,
+    ".json": lambda evaluation: as_json(evaluation.to_dict()),
+}
 """By the ending of a file."""
 
 
@@ -84,7 +92,7 @@ def compared(runs: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """A document that `as_json` wrote.
+    """The document of an evaluation that `as_json` wrote.
 
     Raises:
         SceneError: if it is something else.

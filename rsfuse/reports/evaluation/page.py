@@ -19,6 +19,7 @@ from rsfuse.reports.evaluation.figures import PLACES, class_table, headline
 from rsfuse.reports.evaluation.heat_map import commonest_errors, draw_heat_map, heat_map_legend
 from rsfuse.reports.evaluation.page_style import STYLE
 from rsfuse.reports.evaluation.pictures import colors_legend, draw_sample
+from rsfuse.reports.evaluation.words import more
 from rsfuse.reports.evaluation.worst import MOST, Worst, wrong_pixels, wrong_share
 from rsfuse.reports.html.markup import document, element, figure
 
@@ -86,6 +87,7 @@ def _draw(page: EvaluationPage) -> str:
         *_introduction(page),
         element("h2", "Classes"),
         class_table(page.evaluation),
+        element("ul", *(element("li", text) for text in more(page.evaluation))),
         *_confusion(page.evaluation),
         *_distributions(page.evaluation),
         *_places(page),

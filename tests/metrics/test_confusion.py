@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sk
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from rsfuse.legend import NODATA
 from rsfuse.metrics import Confusion, kappas, mean_kappa
@@ -68,6 +69,14 @@ def test_accuracy_and_kappa_are_those_of_scikit_learn(case):
     confusion = Confusion.of(*case, CLASSES)
     assert confusion.oa == pytest.approx(sk.accuracy_score(labels, mapped), rel=1e-9)
     assert confusion.kappa == pytest.approx(sk.cohen_kappa_score(labels, mapped), rel=1e-9)
+
+
+def test_kappa_is_that_of_statsmodels(case):
+    labels, mapped = scored(*case)  # what the map leaves empty is a class of its own there
+    table = np.zeros((CLASSES + 1, CLASSES + 1))
+    np.add.at(table, (labels, mapped), 1)
+    kappa = Confusion.of(*case, CLASSES).kappa
+    assert kappa == pytest.approx(cohens_kappa(table, return_results=False), rel=1e-9)
 
 
 @pytest.mark.parametrize(

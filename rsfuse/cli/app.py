@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from rsfuse import __version__
-from rsfuse.cli import bundles, coreg, demo, doctor, evaluate, info, predict, recipes, show, tile, train
+from rsfuse.cli import bundles, coreg, demo, doctor, evaluate, info, mosaic, predict, recipes, show, tile, train
 from rsfuse.errors import RsfuseError
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -42,6 +42,7 @@ app.command("coreg")(coreg.coreg)
 app.command("tile")(tile.tile)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
+app.command("mosaic")(mosaic.mosaic)
 app.command("eval")(evaluate.evaluate)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)

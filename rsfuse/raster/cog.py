@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import rasterio.shutil
 
 from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.opening import quiet
+
+_COG = {
+    "driver": "COG",
+    "compress": "DEFLATE",
+    "blocksize": BLOCK,
+    "bigtiff": "IF_SAFER",
+    "num_threads": "ALL_CPUS",
+}
+_QUICK = 5  # level of DEFLATE; GDAL's own 6 takes twice as long for class codes, and saves a tenth
 
 
 def write_cog(source: Path, target: Path, *, resampling: str, predictor: bool) -> None:
@@ -19,16 +30,31 @@ def write_cog(source: Path, target: Path, *, resampling: str, predictor: bool) -
         resampling: of the overviews, in GDAL's words.
         predictor: pack differences of neighbours, which is less for numbers and more for class codes.
     """
+    packing = {"predictor": "YES" if predictor else "NO"}
     with quiet():
         rasterio.shutil.copy(
-            source,
-            target,
-            driver="COG",
-            compress="DEFLATE",
-            blocksize=BLOCK,
-            overviews="IGNORE_EXISTING",
-            overview_resampling=resampling,
-            predictor="YES" if predictor else "NO",
-            bigtiff="IF_SAFER",
-            num_threads="ALL_CPUS",
+            source, target, **_COG, **packing, overviews="IGNORE_EXISTING", overview_resampling=resampling
         )
+
+
+def write_pyramid(levels: Sequence[Path], target: Path) -> None:
+    """Class codes whose overviews are there already: GDAL takes long over those.
+
+    Args:
+        levels: the raster of one band, and the same at a half, a quarter and so on of its size, in one folder.
+        target: to write; what is there is replaced.
+    """
+    joined = levels[0].with_suffix(".vrt")
+    with quiet():
+        rasterio.shutil.copy(levels[0], joined, driver="VRT")
+    tree = ElementTree.parse(joined)
+    band = tree.getroot().find("VRTRasterBand")
+    assert band is not None
+    for level in levels[1:]:
+        overview = ElementTree.SubElement(band, "Overview")
+        ElementTree.SubElement(overview, "SourceFilename", relativeToVRT="1").text = level.name
+        ElementTree.SubElement(overview, "SourceBand").text = "1"
+    tree.write(joined)
+    overviews = "AUTO" if len(levels) > 1 else "NONE"
+    with quiet():
+        rasterio.shutil.copy(joined, target, **_COG, predictor="NO", level=_QUICK, overviews=overviews)

@@ -1,0 +1,1 @@
+"""Mosaics: many rasters become one on one grid, window by window."""

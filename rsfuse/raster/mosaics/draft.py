@@ -1,0 +1,178 @@
+"""A mosaic on its way to the disk: windows in a hidden folder, and at the end one cloud optimised GeoTIFF."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import rasterio
+from numpy.typing import DTypeLike
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.windows import Window
+
+import rsfuse
+from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.halving import halved
+from rsfuse.geometry.overlaps import Merged
+from rsfuse.legend import Legend
+from rsfuse.raster.cog import write_cog, write_pyramid
+from rsfuse.raster.disk import check_space, writing
+from rsfuse.raster.map_layer import BLOCK
+from rsfuse.raster.native import alpha_bands
+from rsfuse.raster.opening import open_raster, quiet
+from rsfuse.raster.painted import category_names, names_beside, paint
+
+_LAYOUT = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER"}
+_MOST_HALVES = BLOCK.bit_length() - 1  # of a row of blocks; a map of 262,144 px is then one block wide
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the pixels of a raster are.
+
+    Args:
+        count: of its bands.
+        dtype: of its numbers.
+        nodata: number for no data; None if none can be spared: then a mask tells.
+        legend: what the numbers mean, if they are codes.
+        like: a raster whose bands are called, measured and coloured alike; None if there is none.
+    """
+
+    count: int
+    dtype: DTypeLike
+    nodata: float | None
+    legend: Legend | None = None
+    like: Path | None = None
+
+
+class Draft:
+    """A raster that is written window by window, and then sealed.
+
+    Packing and writing happen in a thread of their own, one window behind. Of a map the overviews are made on the way.
+
+    Args:
+        path: of the finished file; what is there is replaced in one go.
+        grid: where its pixels lie.
+        content: see there.
+
+    Raises:
+        OutputError: if the disk cannot hold it.
+    """
+
+    def __init__(self, path: Path, grid: Grid, content: Content) -> None:
+        self._path, self._grid, self._content = path, grid, content
+        size = np.dtype(content.dtype).itemsize * content.count * grid.height * grid.width
+        with writing(path), ExitStack() as opened:
+            check_space(path, size * 8 // 3)  # the raster with overviews, and both once more
+            folder = opened.enter_context(TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent))
+            self._folder = Path(folder)
+            self._files = [opened.enter_context(self._create(level)) for level in range(self._halves() + 1)]
+            self._describe(self._files[0])
+            self._opened = opened.pop_all()
+        self._writer = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+        self._sealed = False
+
+    def _halves(self) -> int:
+        """How often a map is halved until it is a block."""
+        if self._content.legend is None:
+            return 0
+        return min((-(-max(self._grid.shape) // BLOCK) - 1).bit_length(), _MOST_HALVES)
+
+    def _create(self, level: int) -> DatasetWriter:
+        content, grid = self._content, self._grid
+        height, width = (-(-side // 2**level) for side in grid.shape)
+        size = {"count": content.count, "height": height, "width": width, "dtype": content.dtype}
+        place = {"crs": grid.crs, "transform": grid.transform, "nodata": content.nodata} if level == 0 else {}
+        with quiet():
+            return rasterio.open(self._folder / f"{level}.tif", "w", **_LAYOUT, **size, **place)
+
+    def _describe(self, file: DatasetWriter) -> None:
+        file.update_tags(TIFFTAG_SOFTWARE=f"rsfuse {rsfuse.__version__}")
+        if self._content.legend is not None:
+            paint(file, self._content.legend)
+        elif self._content.like is not None:
+            with open_raster(self._content.like) as like:
+                _describe_like(file, like)
+
+    def write(self, window: Window, merged: Merged) -> None:
+        """Take a window whose edges are those of blocks or of the raster.
+
+        Raises:
+            OutputError: if the disk is full.
+        """
+        self._wait()
+        self._pending = self._writer.submit(self._store, window, merged)
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            with writing(self._path):
+                self._pending.result()
+
+    def _store(self, window: Window, merged: Merged) -> None:
+        if self._content.nodata is None:
+            with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+                self._files[0].write(merged.pixels, window=window)
+                self._files[0].write_mask(merged.valid, window=window)
+            return
+        self._files[0].write(merged.pixels, window=window)
+        codes = merged.pixels[0]
+        for level, file in enumerate(self._files[1:], 1):
+            codes = halved(codes)
+            top, left = int(window.row_off) >> level, int(window.col_off) >> level
+            file.write(codes, 1, window=Window(left, top, codes.shape[1], codes.shape[0]))
+
+    def seal(self) -> None:
+        """Pack all that was written, and give it its name; done at the end of a `with` as well.
+
+        Raises:
+            OutputError: if the disk is full.
+        """
+        if self._sealed:
+            return
+        self._wait()
+        finished = self._folder / "finished.tif"
+        names = names_beside(self._path)
+        with writing(self._path):
+            for file in self._files:
+                file.close()
+            if self._content.legend is None:
+                write_cog(self._folder / "0.tif", finished, resampling="AVERAGE", predictor=True)
+                names.unlink(missing_ok=True)  # of what was there before
+            else:
+                write_pyramid([Path(file.name) for file in self._files], finished)
+                part = self._folder / "names.xml"
+                part.write_text(category_names(self._content.legend), encoding="utf-8")
+                part.replace(names)
+            finished.replace(self._path)
+        self._sealed = True
+
+    def close(self) -> None:
+        """Leave nothing unfinished; what was there before stays."""
+        self._writer.shutdown()
+        self._opened.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                self.seal()
+        finally:
+            self.close()
+
+
+def _describe_like(file: DatasetWriter, like: DatasetReader) -> None:
+    transparent = alpha_bands(like)
+    at = [band - 1 for band in like.indexes if band not in transparent]
+    file.descriptions = [like.descriptions[each] for each in at]
+    file.units = [like.units[each] or "" for each in at]
+    file.scales, file.offsets = [like.scales[each] for each in at], [like.offsets[each] for each in at]
+    file.colorinterp = [like.colorinterp[each] for each in at]

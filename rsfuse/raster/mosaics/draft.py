@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import rasterio
 from numpy.typing import DTypeLike
-from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 import rsfuse
@@ -22,6 +22,7 @@ from rsfuse.geometry.halving import halved
 from rsfuse.geometry.overlaps import Merged
 from rsfuse.legend import Legend
 from rsfuse.raster.cog import write_cog, write_pyramid
+from rsfuse.raster.described import describe_like
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.native import alpha_bands
@@ -99,7 +100,8 @@ class Draft:
             paint(file, self._content.legend)
         elif self._content.like is not None:
             with open_raster(self._content.like) as like:
-                _describe_like(file, like)
+                transparent = alpha_bands(like)
+                describe_like(file, like, [band for band in like.indexes if band not in transparent])
 
     def write(self, window: Window, merged: Merged) -> None:
         """Take a window whose edges are those of blocks or of the raster.
@@ -167,12 +169,3 @@ class Draft:
                 self.seal()
         finally:
             self.close()
-
-
-def _describe_like(file: DatasetWriter, like: DatasetReader) -> None:
-    transparent = alpha_bands(like)
-    at = [band - 1 for band in like.indexes if band not in transparent]
-    file.descriptions = [like.descriptions[each] for each in at]
-    file.units = [like.units[each] or "" for each in at]
-    file.scales, file.offsets = [like.scales[each] for each in at], [like.offsets[each] for each in at]
-    file.colorinterp = [like.colorinterp[each] for each in at]

@@ -22,6 +22,7 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.resampling import sampled
 from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.cog import write_cog
+from rsfuse.raster.described import describe_like
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.footprint import carried
 from rsfuse.raster.map_layer import BLOCK
@@ -179,12 +180,10 @@ class _Resampling(Closing):
 
     def _describe(self, target: DatasetWriter) -> None:
         """What is told of the file, but not where points lie in pixels nor statistics: both have changed."""
-        file, at = self._file, [band - 1 for band in self._bands]
-        target.update_tags(**{key: value for key, value in file.tags().items() if key != "AREA_OR_POINT"})
+        tags = self._file.tags()
+        target.update_tags(**{key: value for key, value in tags.items() if key != "AREA_OR_POINT"})
         target.update_tags(**{_TAG: self._correction.kind})
-        target.descriptions = [file.descriptions[each] for each in at]
-        target.units = [file.units[each] or "" for each in at]
-        target.scales, target.offsets = [file.scales[each] for each in at], [file.offsets[each] for each in at]
+        describe_like(target, self._file, self._bands)
 
     def close(self) -> None:
         """Let go of the file."""

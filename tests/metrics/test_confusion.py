@@ -223,6 +223,13 @@ def test_mean_kappa_is_the_mean_of_what_scikit_learn_says_of_each_sample():
     assert mean_kappa(Confusion.of(*sample, CLASSES) for sample in samples) == pytest.approx(np.mean(each))
 
 
+def test_mean_kappa_by_hand():
+    # po 35 / 50 and pe (25 * 30 + 25 * 20) / 50^2 = 0.5: kappa 0.4
+    # po 60 / 100 and pe 0.6 * 0.7 + 0.4 * 0.3 = 0.54: kappa 6 / 46
+    tables = np.array([[20, 5], [10, 15]]), np.array([[45, 15], [25, 15]])
+    assert mean_kappa(Confusion(each, np.zeros(2, np.int64)) for each in tables) == pytest.approx((0.4 + 6 / 46) / 2)
+
+
 def test_mean_kappa_leaves_out_samples_without_a_kappa_and_below_chance():
     good = Confusion.of(*draw(0), CLASSES)
     alone = Confusion.of(np.zeros(4, np.uint8), np.zeros(4, np.uint8), CLASSES)

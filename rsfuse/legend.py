@@ -126,8 +126,7 @@ class Legend:
         """Plain data for YAML, JSON and TIFF tags; `from_dict` reads it back."""
         return {
             "classes": [
-                {"code": each.code, "name": each.name, "color": "#{:02x}{:02x}{:02x}".format(*each.color)}
-                for each in self.classes
+                {"code": each.code, "name": each.name, "color": format_color(each.color)} for each in self.classes
             ],
             "unlabelled": list(self.unlabelled),
         }
@@ -156,6 +155,11 @@ def _count_codes(codes: NDArray[np.integer[Any]]) -> tuple[NDArray[Any], NDArray
         found = np.flatnonzero(counts)
         return found, counts[found]
     return np.unique(codes, return_counts=True)
+
+
+def format_color(color: Color) -> str:
+    """A colour as "#rrggbb", which `parse_color` reads."""
+    return "#{:02x}{:02x}{:02x}".format(*color)
 
 
 def parse_color(text: str) -> Color:

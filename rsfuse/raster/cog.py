@@ -11,6 +11,9 @@ import rasterio.shutil
 from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.opening import quiet
 
+DRAFT = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER"}
+"""What is written window by window before it becomes one: plain, in the same blocks."""
+
 _COG = {
     "driver": "COG",
     "compress": "DEFLATE",

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from rsfuse.coding import LabelCoding, as_names, key
 from rsfuse.errors import LegendMismatchError
-from rsfuse.legend import NODATA, Color, LandClass, Legend, parse_color
+from rsfuse.legend import NODATA, Color, LandClass, Legend, format_color, parse_color
 from rsfuse.legends import coding_named, legend_named
 from rsfuse.strict import Strict, checked, read_mapping
 
@@ -162,4 +162,4 @@ def _coding(file: _LegendFile, where: str) -> LabelCoding:
 
 
 def _as_written(value: Value) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*value) if isinstance(value, tuple) else repr(value)
+    return format_color(value) if isinstance(value, tuple) else repr(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rsfuse.errors import LegendMismatchError
-from rsfuse.legend import LandClass, Legend
+from rsfuse.legend import LandClass, Legend, format_color
 from rsfuse.raster.mosaics.source import Source
 
 _SHOWN = 8
@@ -55,4 +55,4 @@ def _differences(one: Legend, other: Legend) -> list[tuple[str, str]]:
 
 def _told(classes: dict[int, LandClass], code: int) -> str:
     found = classes.get(code)
-    return f"{code} {found.name} #{'{:02x}{:02x}{:02x}'.format(*found.color)}" if found else f"no code {code}"
+    return f"{code} {found.name} {format_color(found.color)}" if found else f"no code {code}"

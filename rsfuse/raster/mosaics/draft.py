@@ -21,7 +21,7 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.halving import halved
 from rsfuse.geometry.overlaps import Merged
 from rsfuse.legend import Legend
-from rsfuse.raster.cog import write_cog, write_pyramid
+from rsfuse.raster.cog import DRAFT, write_cog, write_pyramid
 from rsfuse.raster.described import describe_like
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.map_layer import BLOCK
@@ -29,7 +29,6 @@ from rsfuse.raster.native import alpha_bands
 from rsfuse.raster.opening import open_raster, quiet
 from rsfuse.raster.painted import category_names, names_beside, paint
 
-_LAYOUT = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER"}
 _MOST_HALVES = BLOCK.bit_length() - 1  # of a row of blocks; a map of 262,144 px is then one block wide
 
 
@@ -92,7 +91,7 @@ class Draft:
         size = {"count": content.count, "height": height, "width": width, "dtype": content.dtype}
         place = {"crs": grid.crs, "transform": grid.transform, "nodata": content.nodata} if level == 0 else {}
         with quiet():
-            return rasterio.open(self._folder / f"{level}.tif", "w", **_LAYOUT, **size, **place)
+            return rasterio.open(self._folder / f"{level}.tif", "w", **DRAFT, **size, **place)
 
     def _describe(self, file: DatasetWriter) -> None:
         file.update_tags(TIFFTAG_SOFTWARE=f"rsfuse {rsfuse.__version__}")

@@ -21,7 +21,7 @@ from rsfuse.geometry.correction import Correction
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.resampling import sampled
 from rsfuse.raster.aligned import AlignedRaster
-from rsfuse.raster.cog import write_cog
+from rsfuse.raster.cog import DRAFT, write_cog
 from rsfuse.raster.described import describe_like
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.footprint import carried
@@ -90,8 +90,9 @@ def _draft_moved(source: Path, transform: Affine, draft: Path) -> None:
     for node in [*root.findall("GeoTransform"), *root.findall("GCPList")]:
         root.remove(node)
     ElementTree.SubElement(root, "GeoTransform").text = ", ".join(map(repr, transform.to_gdal()))
-    about = ElementTree.SubElement(root, "Metadata") if root.find("Metadata") is None else root.find("Metadata")
-    assert about is not None
+    about = root.find("Metadata")
+    if about is None:
+        about = ElementTree.SubElement(root, "Metadata")
     ElementTree.SubElement(about, "MDI", key=_TAG).text = "shift"
     tree.write(draft)
 
@@ -125,13 +126,12 @@ class _Resampling(Closing):
     def write(self, path: Path, progress: Progress) -> None:
         """Block by block into a GeoTIFF."""
         windows = list(_blocks(self._own))
-        profile = {"driver": "GTiff", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "bigtiff": "IF_SAFER"}
         place = {"crs": self._own.crs, "transform": self._own.transform, "nodata": self._nodata}
         size = {"width": self._own.width, "height": self._own.height, "count": len(self._bands), "dtype": self._dtype}
         with ExitStack() as opened:
             opened.enter_context(rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True))
             with quiet():
-                target = opened.enter_context(rasterio.open(path, "w", **profile, **place, **size))
+                target = opened.enter_context(rasterio.open(path, "w", **DRAFT, **place, **size))
             self._describe(target)
             for done, window in enumerate(windows, 1):
                 pixels, valid = self._read(window)
@@ -150,8 +150,6 @@ class _Resampling(Closing):
             return np.zeros((len(self._bands), *nothing.shape), np.float32), nothing
         needed = Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
         pixels, valid = self._raster.read_stored(needed)
-        if not self._in_db.any():
-            return sampled(pixels, valid, places - [[[rows[0]]], [[columns[0]]]])
         pixels[self._in_db] = 10 ** (pixels[self._in_db] / 10)
         mixed, found = sampled(pixels, valid, places - [[[rows[0]]], [[columns[0]]]])
         mixed[self._in_db] = 10 * np.log10(np.where(found, mixed[self._in_db], 1))

@@ -7,6 +7,7 @@ from typing import Any
 
 from rsfuse.coding import LabelCoding
 from rsfuse.geometry.split import Split
+from rsfuse.legend import format_color
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.datasets.dataset import Dataset, Edge
 from rsfuse.raster.manifest import Reading
@@ -123,7 +124,7 @@ def _told(coding: LabelCoding) -> dict[str, Any]:
     """A coding as plain data; keys are text, as JSON has them."""
     return {
         "codes": {str(number): code for number, code in coding.codes.items()},
-        "colors": {"#{:02x}{:02x}{:02x}".format(*color): code for color, code in coding.colors.items()},
+        "colors": {format_color(color): code for color, code in coding.colors.items()},
         "names": dict(coding.names),
         "binarised_at": coding.binarised_at,
     }

@@ -6,12 +6,11 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from rsfuse.legend import Color
+from rsfuse.legend import Color, format_color
 from rsfuse.metrics.confusion import kappas
 from rsfuse.metrics.evaluation import Evaluation
 from rsfuse.metrics.ratios import ratios
 from rsfuse.reports.evaluation.exports import TOTALS
-from rsfuse.reports.html.colors import web
 from rsfuse.reports.html.markup import element, figure, key
 
 PLACES = 4
@@ -60,7 +59,7 @@ def class_table(evaluation: Evaluation) -> Element:
 
 def class_key(color: Color, name: str) -> Element:
     """A class in its colour; framed, for it may be white."""
-    return key(element("rect", x=0.5, y=0.5, width=13, height=13, fill=web(color), stroke="#777"), name)
+    return key(element("rect", x=0.5, y=0.5, width=13, height=13, fill=format_color(color), stroke="#777"), name)
 
 
 def _head(name: str) -> Element:

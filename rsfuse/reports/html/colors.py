@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rsfuse.legend import Color, parse_color
+from rsfuse.legend import format_color, parse_color
 
 STEPS = "#ffc857", "#f4843b", "#cf3f68", "#83227f", "#2b0f63"
 """From pale to dark."""
@@ -10,15 +10,10 @@ STEPS = "#ffc857", "#f4843b", "#cf3f68", "#83227f", "#2b0f63"
 _BLACK, _WHITE = "#000000", "#ffffff"
 
 
-def web(color: Color) -> str:
-    """A colour as pages say it."""
-    return "#{:02x}{:02x}{:02x}".format(*color)
-
-
 def shade(full: str, share: float) -> str:
     """White for a share of 0, the full colour for 1, between them in proportion."""
     red, green, blue = (round(255 + share * (value - 255)) for value in parse_color(full))
-    return web((red, green, blue))
+    return format_color((red, green, blue))
 
 
 def ink_on(color: str) -> str:

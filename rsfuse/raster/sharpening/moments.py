@@ -1,0 +1,96 @@
+"""Moments of a pair, from windows all over it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsfuse.errors import SceneError
+from rsfuse.geometry.sharpening.filters import Span
+from rsfuse.geometry.sharpening.moments import Moments, PairMoments
+from rsfuse.geometry.sharpening.sensors import SensorGains
+from rsfuse.raster.sharpening.scene import PanMsScene
+
+Progress = Callable[[int, int], None]
+
+SIDE, MOST = 512, 256
+"""Side of a window in panchromatic pixels, and how many are read: of a larger scene, that many spread evenly."""
+
+
+def measure_pair(scene: PanMsScene, sensor: SensorGains, progress: Progress = lambda done, total: None) -> PairMoments:
+    """Moments of a scene, by which methods are fitted to it.
+
+    Args:
+        scene: of up to 67 million panchromatic pixels, every one is seen; of a larger one so many, in windows.
+        sensor: what its bands still show at Nyquist.
+        progress: told (done, total) of windows.
+
+    Raises:
+        SceneError: if a file is truncated or damaged, or there is nowhere data in both.
+    """
+    gains = sensor.of(len(scene.bands))
+    windows = _windows(scene.grid.shape)
+    found = []
+    for done, (rows, columns) in enumerate(windows, 1):
+        found.append(_measured(scene, gains, sensor.pan, rows, columns))
+        progress(done, len(windows))
+    moments = reduce(add, found)
+    if not (moments.fine.count and moments.coarse.count):
+        raise SceneError(
+            f"no pixel has data in both {scene.paths[0]} and {scene.paths[1]}",
+            hint="check the nodata values of both, and that they show the same ground",
+        )
+    return moments
+
+
+def _measured(scene: PanMsScene, gains: tuple[float, ...], pan_gain: float, rows: Span, columns: Span) -> PairMoments:
+    bands = len(gains)
+    pan, known = scene.pan(rows, columns)
+    exp, seen = scene.exp(rows, columns)
+    fine = _of(np.concatenate([exp, pan, scene.low(gains, rows, columns)]), known & seen)
+    placement = scene.placement
+    inside = placement.rows.inside(rows), placement.columns.inside(columns)
+    if any(first == past for first, past in inside):
+        return PairMoments(bands, fine, _of(np.zeros((2 * bands + 2, 0, 0)), np.zeros((0, 0), np.bool_)))
+    ms, valid = scene.ms(*inside)
+    low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
+    return PairMoments(bands, fine, _of(np.concatenate([ms, *low, *_degraded(scene, gains, *inside)]), valid))
+
+
+def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: Span) -> list[NDArray[np.float32]]:
+    """Multispectral bands as their sensor would see them from so much farther away, each (1, h, w)."""
+    filters = [scene.placement.degrading(gain) for gain in gains]
+    widest = max(filters, key=lambda each: each.rows.kernel.reach)
+    needed = widest.needed(rows, columns)
+    ms, _ = scene.ms(*needed)
+    degraded = []
+    for band, each in zip(ms, filters, strict=True):
+        own = each.needed(rows, columns)
+        cut = [slice(span[0] - wide[0], span[1] - wide[0]) for span, wide in zip(own, needed, strict=True)]
+        degraded.append(each(band[None, cut[0], cut[1]], rows, columns))
+    return degraded
+
+
+def _of(quantities: NDArray[np.floating], valid: NDArray[np.bool_]) -> Moments:
+    return Moments.of(quantities.reshape(len(quantities), -1)[:, valid.reshape(-1)])
+
+
+def _windows(shape: tuple[int, int]) -> list[tuple[Span, Span]]:
+    """All of a raster in windows, or some of them spread evenly."""
+    height, width = shape
+    every = [
+        ((top, min(top + SIDE, height)), (left, min(left + SIDE, width)))
+        for top in range(0, height, SIDE)
+        for left in range(0, width, SIDE)
+    ]
+    if len(every) <= MOST:
+        return every
+    count = math.isqrt(MOST)
+    tops = {round(at) * SIDE for at in np.linspace(0, -(-height // SIDE) - 1, min(count, -(-height // SIDE)))}
+    lefts = {round(at) * SIDE for at in np.linspace(0, -(-width // SIDE) - 1, min(count, -(-width // SIDE)))}
+    return [(rows, columns) for rows, columns in every if rows[0] in tops and columns[0] in lefts]

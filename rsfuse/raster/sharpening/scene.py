@@ -1,0 +1,250 @@
+"""PanMsScene: a panchromatic and a multispectral raster of one place, each on its own grid."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from rsfuse.errors import GridMismatchError, SceneError
+from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.sharpening.filling import filled
+from rsfuse.geometry.sharpening.filters import Filter, Span
+from rsfuse.geometry.sharpening.placement import Along, Placement
+from rsfuse.raster.aligned import AlignedRaster
+from rsfuse.raster.footprint import coarseness
+from rsfuse.raster.opening import Closing
+
+_RATIOS = 1.5, 16.5  # of panchromatic to multispectral pixels
+_UPRIGHT_PX = 0.01  # multispectral pixels that one grid may be turned against the other, from end to end
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PanMsSample:
+    """The pixels of a window, in digital numbers.
+
+    Args:
+        pan: (1, h, w).
+        ms: (B, h / ratio, w / ratio), on the panchromatic grid made coarser by the whole ratio.
+        valid: (h, w) where both have data.
+    """
+
+    pan: Image
+    ms: Image
+    valid: Mask
+
+
+@dataclass(frozen=True)
+class _Asked:
+    pan: Path
+    ms: Path
+    bands: tuple[int, ...] | None
+    shift: tuple[float, float]
+
+
+class PanMsScene(Closing):
+    """Two rasters of one place, open for reading. One thread at a time.
+
+    A multispectral raster whose pixels lie upright among the panchromatic ones is read as it is stored, whatever its
+    ratio and offset; another is warped to the panchromatic grid made coarser. Without coordinates both are taken to
+    cover the same ground.
+
+    Args:
+        pan: a raster of one band that GDAL reads.
+        ms: likewise of some bands, of 1.5 to 16.5 times its pixels.
+        bands: of the multispectral raster, in this order, counted from 1; None for all but transparency.
+        shift: (right, down) by which the multispectral image lies aside of the panchromatic one, in its own pixels.
+
+    Raises:
+        SceneError: if a file is missing, not a raster, or lacks a band.
+        GridMismatchError: if the two do not overlap, or the ratio of their pixels is none.
+    """
+
+    def __init__(
+        self, pan: Path, ms: Path, *, bands: tuple[int, ...] | None = None, shift: tuple[float, float] = (0.0, 0.0)
+    ) -> None:
+        self._asked = _Asked(pan, ms, bands, shift)
+        with ExitStack() as opened:
+            self._pan = opened.enter_context(AlignedRaster(pan))
+            if len(self._pan.dtypes) != 1:
+                raise SceneError(
+                    f"{pan} has {len(self._pan.dtypes)} bands, a panchromatic raster has one",
+                    hint="name the panchromatic raster first: rsfuse pansharpen PAN MS",
+                )
+            self.grid: Grid = self._pan.grid
+            own = opened.enter_context(AlignedRaster(ms, bands=bands))
+            self._ratios = _ratios(self.grid, own.grid)
+            self._check_ratio(own.grid)
+            self.ratio: int = round(math.sqrt(self._ratios[0] * self._ratios[1]))
+            """Nearest whole number of panchromatic pixels along the side of a multispectral one."""
+            placement = _placement(self.grid, own.grid, self._ratios)
+            # on the coarse grid, which networks want, and all of them where pixels lie askew
+            located = self._coarse_grid(own.grid)
+            self._coarse = opened.enter_context(AlignedRaster(ms, located, bands=bands))
+            self._ms, self._placed = own, placement
+            if placement is None:
+                self._ms = self._coarse
+                rows, columns = (
+                    Along.by_area(self.ratio, fine, coarse)
+                    for fine, coarse in zip(self.grid.shape, located.shape, strict=True)
+                )
+                self._placed = Placement(rows, columns)
+            elif shift != (0.0, 0.0):
+                self._placed = _moved(placement, shift)
+            self._opened = opened.pop_all()
+        self.bands: tuple[str, ...] = self._ms.names
+        """Names of the multispectral bands."""
+        self.dtype: str = own.dtypes[0]
+        """Numpy's name for the type of the multispectral raster."""
+        self.block: tuple[int, int] = self._pan.block
+        """Rows and columns of the blocks in which the panchromatic raster is stored."""
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Of the panchromatic and the multispectral raster."""
+        return self._asked.pan, self._asked.ms
+
+    @property
+    def placement(self) -> Placement:
+        """Where multispectral pixels lie among panchromatic ones."""
+        assert self._placed is not None
+        return self._placed
+
+    def again(self) -> PanMsScene:
+        """The same rasters opened once more, for another thread."""
+        return PanMsScene(self._asked.pan, self._asked.ms, bands=self._asked.bands, shift=self._asked.shift)
+
+    def moved(self, shift: tuple[float, float]) -> PanMsScene:
+        """The same opened once more, with the multispectral image taken to lie aside by (right, down) of its pixels."""
+        return PanMsScene(self._asked.pan, self._asked.ms, bands=self._asked.bands, shift=shift)
+
+    def read(self, window: Window) -> PanMsSample:
+        """What a network sees of a window.
+
+        Args:
+            window: in panchromatic pixels, all numbers multiples of the ratio; it may hang over an edge.
+
+        Raises:
+            SceneError: if a file is truncated or damaged.
+        """
+        left, top, width, height = (int(each) for each in window.flatten())
+        coarse = Window(*(each // self.ratio for each in (left, top, width, height)))
+        pan, known = self._pan.read(window)
+        ms, seen = self._coarse.read(coarse)
+        return PanMsSample(pan, ms, known & seen.repeat(self.ratio, 0).repeat(self.ratio, 1))
+
+    def pan(self, rows: Span, columns: Span) -> tuple[Image, Mask]:
+        """Panchromatic pixels (1, h, w), the nearest where there is no data; and where there is (h, w)."""
+        return _read(self._pan, rows, columns)
+
+    def ms(self, rows: Span, columns: Span) -> tuple[Image, Mask]:
+        """Multispectral pixels (B, h, w) of its own rows and columns, likewise."""
+        return _read(self._ms, rows, columns)
+
+    def exp(self, rows: Span, columns: Span) -> tuple[Image, Mask]:
+        """The multispectral bands interpolated at panchromatic pixels, (B, h, w), and where they have data (h, w)."""
+        enlarging = self.placement.enlarging()
+        needed = enlarging.needed(rows, columns)
+        ms, valid = self.ms(*needed)
+        return enlarging(ms, rows, columns), self._seen(valid, needed, rows, columns)
+
+    def low(self, gains: tuple[float, ...], rows: Span, columns: Span) -> Image:
+        """The panchromatic image as sensors of some gains at Nyquist see it: reduced and enlarged again, (B, h, w)."""
+        enlarging = self.placement.enlarging()
+        coarse = enlarging.needed(rows, columns)
+        seen = {gain: self._reduced(self.placement.reducing(gain), *coarse) for gain in dict.fromkeys(gains)}
+        low = {gain: enlarging(image, rows, columns) for gain, image in seen.items()}
+        return np.concatenate([low[gain] for gain in gains])
+
+    def reduced(self, gain: float, rows: Span, columns: Span) -> Image:
+        """The panchromatic image (1, h, w) at rows and columns of the multispectral one, as a sensor sees it."""
+        return self._reduced(self.placement.reducing(gain), rows, columns)
+
+    def _reduced(self, reducing: Filter, rows: Span, columns: Span) -> Image:
+        pan, _ = self.pan(*reducing.needed(rows, columns))
+        return reducing(pan, rows, columns)
+
+    def _seen(self, valid: Mask, needed: tuple[Span, Span], rows: Span, columns: Span) -> Mask:
+        """Whether the multispectral pixel that each panchromatic one lies in is there and valid."""
+        down, across = (
+            along.nearest(span) for along, span in ((self.placement.rows, rows), (self.placement.columns, columns))
+        )
+        seen: Mask = valid[np.clip(down - needed[0][0], 0, len(valid) - 1)][:, np.clip(across - needed[1][0], 0, None)]
+        seen[down < 0] = False
+        seen[:, across < 0] = False
+        return seen
+
+    def _coarse_grid(self, own: Grid) -> Grid:
+        """The panchromatic grid made coarser by the whole ratio, moved to where the multispectral image says it is."""
+        if self.grid.crs is None and own.crs is None:
+            return own
+        scaled = self.grid.transform * Affine.scale(self.ratio)
+        shape = tuple(-(-each // self.ratio) for each in self.grid.shape)
+        assert len(shape) == 2
+        return Grid(self.grid.crs, scaled * Affine.translation(*self._asked.shift), shape)
+
+    def _check_ratio(self, own: Grid) -> None:
+        low, high = _RATIOS
+        if all(low <= each <= high for each in self._ratios) and max(self._ratios) < 1.25 * min(self._ratios):
+            return
+        down, across = self._ratios
+        pan, ms = self.paths
+        raise GridMismatchError(
+            f"a pixel of {ms} ({own.width} x {own.height} px) is {across:.3g} x {down:.3g} pixels of {pan} "
+            f"({self.grid.width} x {self.grid.height} px); sharpening takes {low:g} to {high:g}, alike on both axes",
+            hint="name the panchromatic raster first, and give both the coordinates of the same ground",
+        )
+
+    def close(self) -> None:
+        """Let go of both files."""
+        self._opened.close()
+
+
+def _ratios(fine: Grid, coarse: Grid) -> tuple[float, float]:
+    """Panchromatic pixels along the (rows, columns) of a multispectral one; by their sizes without coordinates."""
+    if fine.crs is None and coarse.crs is None:
+        return fine.height / coarse.height, fine.width / coarse.width
+    if fine.crs is None or coarse.crs is None:
+        without = "panchromatic" if fine.crs is None else "multispectral"
+        raise GridMismatchError(
+            f"the {without} raster has no CRS, the other has one",
+            hint="give it its CRS: gdal_edit.py -a_srs EPSG:... FILE",
+        )
+    across, down = coarseness(coarse, fine)
+    return down, across
+
+
+def _placement(fine: Grid, coarse: Grid, ratios: tuple[float, float]) -> Placement | None:
+    """Where the pixels lie; None where they lie askew, or only a projection knows."""
+    if fine.crs is None:
+        rows, columns = (Along.by_area(*each) for each in zip(ratios, fine.shape, coarse.shape, strict=True))
+        return Placement(rows, columns)
+    if fine.crs != coarse.crs:
+        return None
+    back = ~coarse.transform * fine.transform
+    if abs(back.b) * fine.height > _UPRIGHT_PX or abs(back.d) * fine.width > _UPRIGHT_PX or min(back.a, back.e) <= 0:
+        return None
+    rows = Along(1 / back.e, back.f + back.e / 2 - 0.5, fine.height, coarse.height)
+    columns = Along(1 / back.a, back.c + back.a / 2 - 0.5, fine.width, coarse.width)
+    return Placement(rows, columns)
+
+
+def _moved(placement: Placement, shift: tuple[float, float]) -> Placement:
+    right, down = shift
+    rows = replace(placement.rows, first=placement.rows.first + down)
+    return Placement(rows, replace(placement.columns, first=placement.columns.first + right))
+
+
+def _read(raster: AlignedRaster, rows: Span, columns: Span) -> tuple[Image, Mask]:
+    window = Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+    pixels, valid = raster.read(window)
+    return filled(pixels, valid), valid

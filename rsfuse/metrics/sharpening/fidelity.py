@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from rsfuse.metrics.ratios import Floats
+from rsfuse.metrics.sharpening.images import Image, Mask, check_alike
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,20 @@ class Fidelity:
         return cls(0, np.zeros(bands), np.zeros(bands), 0.0, 0)
 
     @classmethod
-    def of(cls, reference: NDArray[np.floating], sharp: NDArray[np.floating]) -> Fidelity:
+    def of(cls, reference: Image, sharp: Image, valid: Mask | None = None) -> Fidelity:
         """Compare two images.
 
         Args:
             reference: (B, H, W), in any unit.
             sharp: (B, H, W), in the same.
+            valid: (H, W); a pixel that is not is left out.
 
         Raises:
             ValueError: if their shapes differ.
         """
-        if reference.shape != sharp.shape:
-            raise ValueError(f"the reference is {reference.shape}, the sharpened image {sharp.shape}")
-        wanted, found = (each.reshape(len(each), -1).astype(np.float64) for each in (reference, sharp))
+        check_alike(reference, sharp)
+        kept = np.s_[...] if valid is None else np.s_[:, valid]
+        wanted, found = (each[kept].reshape(len(each), -1).astype(np.float64) for each in (reference, sharp))
         angles = _angles(wanted, found)
         return cls(wanted.shape[1], ((found - wanted) ** 2).sum(1), wanted.sum(1), float(angles.sum()), len(angles))
 
@@ -78,11 +79,15 @@ class Fidelity:
 
     @property
     def sam(self) -> float:
-        """Mean angle between the spectra in degrees, 0 at best; NaN without spectra."""
+        """Mean angle between the spectra in degrees, 0 at best; NaN without spectra.
+
+        arccos(<x, y> / (|x| |y|)) of a pixel's spectra x and y (Yuhas et al. 1992; Vivone et al. 2015). A pixel that is
+        0 in all bands of either image has none.
+        """
         return math.degrees(self.angles / self.spectra) if self.spectra else math.nan
 
     def psnr(self, maximum: float) -> float:
-        """Mean over bands of 10 log10(maximum ** 2 / MSE) in decibels; infinite where a band is met exactly.
+        """Mean over bands of 10 log10(maximum ** 2 / MSE) in decibels; infinite if a band is met exactly.
 
         Args:
             maximum: largest value that the sensor can give, in the unit of the images.

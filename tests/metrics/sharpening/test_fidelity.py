@@ -116,3 +116,20 @@ def test_float32_is_summed_in_float64():
 def test_images_of_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"\(4, 6, 7\)"):
         Fidelity.of(images()[0], images(bands=3)[0])
+
+
+def test_pixels_that_are_not_valid_are_left_out():
+    reference, sharp = images(3)
+    valid = np.random.default_rng(0).random(reference.shape[1:]) < 0.7
+    sharp[:, ~valid] = np.nan
+    found, wanted = Fidelity.of(reference, sharp, valid), Fidelity.of(reference[:, valid], sharp[:, valid])
+    assert found.pixels == np.count_nonzero(valid)
+    assert (found.ergas(4), found.sam, found.psnr(2047)) == (wanted.ergas(4), wanted.sam, wanted.psnr(2047))
+
+
+def test_ergas_falls_with_the_ratio_and_grows_with_the_error():
+    reference, sharp = images(4)
+    plain = Fidelity.of(reference, sharp).ergas(4)
+    assert Fidelity.of(reference, sharp).ergas(2) == pytest.approx(2 * plain)
+    assert Fidelity.of(reference, 3 * sharp - 2 * reference).ergas(4) == pytest.approx(3 * plain)
+    assert Fidelity.of(reference + 1000, sharp + 1000).ergas(4) < plain

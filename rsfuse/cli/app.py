@@ -8,7 +8,21 @@ import typer
 from typer.core import TyperGroup
 
 from rsfuse import __version__
-from rsfuse.cli import bundles, coreg, demo, doctor, evaluate, info, mosaic, predict, recipes, show, tile, train
+from rsfuse.cli import (
+    bundles,
+    coreg,
+    demo,
+    doctor,
+    evaluate,
+    info,
+    mosaic,
+    pansharpen,
+    predict,
+    recipes,
+    show,
+    tile,
+    train,
+)
 from rsfuse.errors import RsfuseError
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -42,6 +56,7 @@ app.command("coreg")(coreg.coreg)
 app.command("tile")(tile.tile)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
+app.command("pansharpen")(pansharpen.pansharpen)
 app.command("mosaic")(mosaic.mosaic)
 app.command("eval")(evaluate.evaluate)
 app.command("info")(info.info)

@@ -53,21 +53,24 @@ class AlignedRaster(Closing):
             if by_size and own.crs is None and own.shape == self.grid.shape:
                 own = self.grid
             check_overlap(path, own, self.grid, has_gcps=bool(file.gcps[0]))
-            self._bands = _choose_bands(path, file, bands)
-            self.dtypes: tuple[str, ...] = tuple(file.dtypes[band - 1] for band in self._bands)
-            self.names: tuple[str, ...] = tuple(file.descriptions[band - 1] or f"band {band}" for band in self._bands)
-            self.units: tuple[str, ...] = tuple(file.units[band - 1] or "" for band in self._bands)
-            self.block: tuple[int, int] = file.block_shapes[self._bands[0] - 1]
+            self.bands: tuple[int, ...] = _choose_bands(path, file, bands)
+            """Numbers of the bands that are read."""
+            self.nodata: float | None = file.nodatavals[self.bands[0] - 1]
+            """Number of the first of them for no data; None if it has none."""
+            self.dtypes: tuple[str, ...] = tuple(file.dtypes[band - 1] for band in self.bands)
+            self.names: tuple[str, ...] = tuple(file.descriptions[band - 1] or f"band {band}" for band in self.bands)
+            self.units: tuple[str, ...] = tuple(file.units[band - 1] or "" for band in self.bands)
+            self.block: tuple[int, int] = file.block_shapes[self.bands[0] - 1]
             """Rows and columns of the blocks in which the file is stored."""
-            self.tags: dict[str, str] = {**file.tags(), **file.tags(self._bands[0])}
-            alpha = tuple(band for band in alpha_bands(file) if band not in self._bands)
+            self.tags: dict[str, str] = {**file.tags(), **file.tags(self.bands[0])}
+            alpha = tuple(band for band in alpha_bands(file) if band not in self.bands)
             if alpha != alpha_bands(file) or any(dtype.startswith("complex") for dtype in file.dtypes):
                 file = opened.enter_context(open_plain(path, file))
             # two rasters without coordinates and of one shape are taken to coincide: nothing says otherwise
             self._in_place = self.grid.crs is None or own.matches(self.grid)
             self.overlap: float = 1.0 if self._in_place else overlap(own, self.grid)
             unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in self.dtypes)
-            native = NativeBands(file, self._bands, alpha=alpha, is_unsigned=unsigned)
+            native = NativeBands(file, self.bands, alpha=alpha, is_unsigned=unsigned)
             self._source = self._on_grid(native, own, opened, categorical=categorical)
             self._opened = opened.pop_all()
 
@@ -81,6 +84,13 @@ class AlignedRaster(Closing):
         if moved is not None:
             return moved
         return opened.enter_context(WarpedBands(self.path, native, own, grid=self.grid, categorical=categorical))
+
+    @property
+    def is_gapless(self) -> bool:
+        """Whether the file says of every pixel that it is data, and its numbers can be nothing else."""
+        source = self._source
+        whole = not any(np.issubdtype(dtype, np.floating) for dtype in self.dtypes)
+        return whole and isinstance(source, NativeBands) and source.knows_no_gaps
 
     def read(self, window: Window) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """A window that may hang over any edge of the grid, in whole pixels.
@@ -100,7 +110,7 @@ class AlignedRaster(Closing):
 
     def stored_blocks(self) -> StoredBlocks | None:
         """The file's blocks as they are packed; None where the grid is not its own."""
-        return StoredBlocks(self.path, self._bands) if self._in_place else None
+        return StoredBlocks(self.path, self.bands) if self._in_place else None
 
     def _read(self, window: Window, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         left, top = max(int(window.col_off), 0), max(int(window.row_off), 0)

@@ -1,10 +1,11 @@
-"""A mosaic on its way to the disk: windows in a hidden folder, and at the end one cloud optimised GeoTIFF."""
+"""A raster on its way to the disk: windows in a hidden folder, and at the end one cloud optimised GeoTIFF."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -12,14 +13,13 @@ from typing import Any, Self
 
 import numpy as np
 import rasterio
-from numpy.typing import DTypeLike
+from numpy.typing import DTypeLike, NDArray
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 import rsfuse
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.halving import halved
-from rsfuse.geometry.overlaps import Merged
 from rsfuse.legend import Legend
 from rsfuse.raster.cog import DRAFT, write_cog, write_pyramid
 from rsfuse.raster.described import describe_like
@@ -42,6 +42,9 @@ class Content:
         nodata: number for no data; None if none can be spared: then a mask tells.
         legend: what the numbers mean, if they are codes.
         like: a raster whose bands are called, measured and coloured alike; None if there is none.
+        like_bands: of that raster; None for all but transparency.
+        gapless: every pixel is data: it takes neither a number nor a mask.
+        tags: what the file says of itself.
     """
 
     count: int
@@ -49,6 +52,9 @@ class Content:
     nodata: float | None
     legend: Legend | None = None
     like: Path | None = None
+    like_bands: tuple[int, ...] | None = None
+    gapless: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 class Draft:
@@ -94,36 +100,42 @@ class Draft:
             return rasterio.open(self._folder / f"{level}.tif", "w", **DRAFT, **size, **place)
 
     def _describe(self, file: DatasetWriter) -> None:
-        file.update_tags(TIFFTAG_SOFTWARE=f"rsfuse {rsfuse.__version__}")
+        file.update_tags(TIFFTAG_SOFTWARE=f"rsfuse {rsfuse.__version__}", **self._content.tags)
         if self._content.legend is not None:
             paint(file, self._content.legend)
         elif self._content.like is not None:
             with open_raster(self._content.like) as like:
                 transparent = alpha_bands(like)
-                describe_like(file, like, [band for band in like.indexes if band not in transparent])
+                plain = tuple(band for band in like.indexes if band not in transparent)
+                describe_like(file, like, self._content.like_bands or plain)
 
-    def write(self, window: Window, merged: Merged) -> None:
+    def write(self, window: Window, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
         """Take a window whose edges are those of blocks or of the raster.
+
+        Args:
+            window: where.
+            pixels: (B, h, w), the number for no data where there is none.
+            valid: (h, w), which goes into a mask where there is no such number.
 
         Raises:
             OutputError: if the disk is full.
         """
         self._wait()
-        self._pending = self._writer.submit(self._store, window, merged)
+        self._pending = self._writer.submit(self._store, window, pixels, valid)
 
     def _wait(self) -> None:
         if self._pending is not None:
             with writing(self._path):
                 self._pending.result()
 
-    def _store(self, window: Window, merged: Merged) -> None:
-        if self._content.nodata is None:
+    def _store(self, window: Window, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+        if self._content.nodata is None and not self._content.gapless:
             with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
-                self._files[0].write(merged.pixels, window=window)
-                self._files[0].write_mask(merged.valid, window=window)
+                self._files[0].write(pixels, window=window)
+                self._files[0].write_mask(valid, window=window)
             return
-        self._files[0].write(merged.pixels, window=window)
-        codes = merged.pixels[0]
+        self._files[0].write(pixels, window=window)
+        codes = pixels[0]
         for level, file in enumerate(self._files[1:], 1):
             codes = halved(codes)
             top, left = int(window.row_off) >> level, int(window.col_off) >> level

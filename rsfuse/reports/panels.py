@@ -16,17 +16,17 @@ _GAP, _CAPTION, _TEXT = 16, 44, 18
 _INK, _PAPER = (32, 32, 32), (255, 255, 255)
 
 
-def draw_panels(pictures: Mapping[str, NDArray[np.uint8]], legend: Legend, path: Path) -> None:
+def draw_panels(pictures: Mapping[str, NDArray[np.uint8]], legend: Legend | None, path: Path) -> None:
     """Write pictures of one height side by side into a PNG.
 
     Args:
         pictures: caption to picture (h, w, 3), in reading order.
-        legend: drawn below.
+        legend: drawn below; None for none.
         path: of the PNG.
     """
     height = max(picture.shape[0] for picture in pictures.values())
     width = sum(picture.shape[1] + _GAP for picture in pictures.values()) + _GAP
-    strip = LegendStrip(class_entries(legend), width)
+    strip = LegendStrip(class_entries(legend) if legend else (), width)
     sheet = Image.new("RGB", (width, _CAPTION + height + _GAP + strip.height), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_TEXT)
     left = _GAP

@@ -17,7 +17,7 @@ from rsfuse.legend import Legend
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.mosaics.agreement import agreed_legend
-from rsfuse.raster.mosaics.draft import Content, Draft
+from rsfuse.raster.draft import Content, Draft
 from rsfuse.raster.mosaics.linked import write_linked
 from rsfuse.raster.mosaics.mosaic import Design, Mosaic
 from rsfuse.raster.mosaics.region import Region, Target
@@ -168,7 +168,7 @@ def _write(design: Design, output: Path, settings: MosaicSettings, stages: Stage
         with stages("mosaicking", "windows") as progress:
             for done, window in enumerate(windows, 1):
                 merged = merging.read(window)
-                draft.write(window, merged)
+                draft.write(window, merged.pixels, merged.valid)
                 if scenes is not None:
                     scenes.add(window, merged.scenes)
                 progress(done, len(windows))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ LANCZOS = Kernel(float(_LOBES), lambda distance: np.sinc(distance) * np.sinc(dis
 23-tap interpolator of the usual toolboxes, which knows powers of two alone."""
 
 
+@lru_cache  # one object for each: matrices are kept by the kernel that they were made of
 def gaussian(gain: float, ratio: float) -> Kernel:
     """The low pass whose response falls to a gain at the Nyquist frequency of pixels `ratio` times as large.
 

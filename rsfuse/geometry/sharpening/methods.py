@@ -161,7 +161,7 @@ def _gs(moments: PairMoments) -> Injection:
 
 def _gsa(moments: PairMoments) -> Injection:
     bands, coarse = moments.bands, moments.coarse.covariance
-    weights: Floats = np.linalg.lstsq(coarse[:bands, :bands], coarse[:bands, bands], rcond=None)[0]
+    weights = np.linalg.lstsq(coarse[:bands, :bands], coarse[:bands, bands], rcond=None)[0].astype(np.float64)
     mean = moments.fine.mean
     constant = mean[bands] - weights @ mean[:bands]  # so that nothing is added on the whole
     gains = _gains(moments, weights)

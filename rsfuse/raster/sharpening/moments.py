@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 import numpy as np
@@ -15,6 +15,7 @@ from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.geometry.sharpening.moments import Moments, PairMoments
 from rsfuse.geometry.sharpening.sensors import SensorGains
 from rsfuse.raster.sharpening.scene import PanMsScene
+from rsfuse.raster.sharpening.windows import each_window
 
 Progress = Callable[[int, int], None]
 
@@ -33,11 +34,11 @@ def measure_pair(scene: PanMsScene, sensor: SensorGains, progress: Progress = la
     Raises:
         SceneError: if a file is truncated or damaged, or there is nowhere data in both.
     """
-    gains = sensor.of(len(scene.bands))
+    measured = partial(_measured, gains=sensor.of(len(scene.bands)), pan_gain=sensor.pan)
     windows = _windows(scene.grid.shape)
     found = []
-    for done, (rows, columns) in enumerate(windows, 1):
-        found.append(_measured(scene, gains, sensor.pan, rows, columns))
+    for done, each in enumerate(each_window(scene, windows, measured), 1):
+        found.append(each)
         progress(done, len(windows))
     moments = reduce(add, found)
     if not (moments.fine.count and moments.coarse.count):
@@ -48,7 +49,9 @@ def measure_pair(scene: PanMsScene, sensor: SensorGains, progress: Progress = la
     return moments
 
 
-def _measured(scene: PanMsScene, gains: tuple[float, ...], pan_gain: float, rows: Span, columns: Span) -> PairMoments:
+def _measured(
+    scene: PanMsScene, rows: Span, columns: Span, *, gains: tuple[float, ...], pan_gain: float
+) -> PairMoments:
     bands = len(gains)
     pan, known = scene.pan(rows, columns)
     exp, seen = scene.exp(rows, columns)
@@ -56,10 +59,11 @@ def _measured(scene: PanMsScene, gains: tuple[float, ...], pan_gain: float, rows
     placement = scene.placement
     inside = placement.rows.inside(rows), placement.columns.inside(columns)
     if any(first == past for first, past in inside):
-        return PairMoments(bands, fine, _of(np.zeros((2 * bands + 2, 0, 0)), np.zeros((0, 0), np.bool_)))
+        return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), float(pan.max()))
     ms, valid = scene.ms(*inside)
     low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
-    return PairMoments(bands, fine, _of(np.concatenate([ms, *low, *_degraded(scene, gains, *inside)]), valid))
+    coarse = _of(np.concatenate([ms, *low, *_degraded(scene, gains, *inside)]), valid)
+    return PairMoments(bands, fine, coarse, float(max(pan.max(), ms.max())))
 
 
 def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: Span) -> list[NDArray[np.float32]]:
@@ -77,7 +81,8 @@ def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: 
 
 
 def _of(quantities: NDArray[np.floating], valid: NDArray[np.bool_]) -> Moments:
-    return Moments.of(quantities.reshape(len(quantities), -1)[:, valid.reshape(-1)])
+    flat = quantities.reshape(len(quantities), -1)
+    return Moments.of(flat if valid.all() else flat[:, valid.reshape(-1)])
 
 
 def _windows(shape: tuple[int, int]) -> list[tuple[Span, Span]]:

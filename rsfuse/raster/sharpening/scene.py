@@ -105,6 +105,8 @@ class PanMsScene(Closing):
         """Names of the multispectral bands."""
         self.dtype: str = own.dtypes[0]
         """Numpy's name for the type of the multispectral raster."""
+        self.nodata: float | None = own.nodata
+        """Number of the multispectral raster for no data; None if it has none."""
         self.block: tuple[int, int] = self._pan.block
         """Rows and columns of the blocks in which the panchromatic raster is stored."""
 
@@ -112,6 +114,20 @@ class PanMsScene(Closing):
     def paths(self) -> tuple[Path, Path]:
         """Of the panchromatic and the multispectral raster."""
         return self._asked.pan, self._asked.ms
+
+    @property
+    def ms_bands(self) -> tuple[int, ...]:
+        """Numbers of the bands that are read of the multispectral raster."""
+        return self._ms.bands
+
+    @property
+    def is_gapless(self) -> bool:
+        """Whether every panchromatic pixel is known to have data in both."""
+        inside = all(
+            along.nearest((0, 1))[0] >= 0 and along.nearest((along.fine - 1, along.fine))[0] >= 0
+            for along in (self.placement.rows, self.placement.columns)
+        )
+        return inside and self._pan.is_gapless and self._ms.is_gapless
 
     @property
     def placement(self) -> Placement:

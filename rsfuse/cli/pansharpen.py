@@ -1,0 +1,138 @@
+"""`rsfuse pansharpen`: multispectral bands on the panchromatic grid."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from rsfuse.cli import options, show
+from rsfuse.errors import RsfuseError
+
+if TYPE_CHECKING:
+    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+    from rsfuse.tasks.pansharpen import PansharpenReport
+
+_HOW = "How it is sharpened"
+
+
+def pansharpen(
+    pan: Annotated[Path, typer.Argument(metavar="PAN", help="Panchromatic raster.", show_default=False)],
+    ms: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MS",
+            help="Multispectral raster of the same ground, of pixels 1.5 to 16 times as large, in any place among the "
+            "others.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", metavar="SHARP.TIF", help="GeoTIFF (COG) to write, on the grid of PAN.", show_default=False
+        ),
+    ],
+    method: Annotated[
+        Literal["auto", "exp", "brovey", "gs", "gsa", "mtf-glp", "mtf-glp-fs", "bdsd-pc"],
+        typer.Option(
+            "--method",
+            help="Classical method. auto: a bundle that ships for this sensor, or else gsa. exp: interpolation alone.",
+            rich_help_panel=_HOW,
+        ),
+    ] = "auto",
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            "--bundle", help="Sharpen by a trained network (CF2N) instead.", rich_help_panel=_HOW, show_default=False
+        ),
+    ] = None,
+    sensor: options.Sensor = "other",
+    ms_bands: options.MsBands = None,
+    align: Annotated[
+        bool,
+        typer.Option("--align", help="Undo the shift between the two images that is measured.", rich_help_panel=_HOW),
+    ] = False,
+    device: options.Device = "auto",
+    preview: Annotated[
+        Path | None,
+        typer.Option(
+            "--preview", metavar="PNG", help="Picture of a detailed part, before and after.", show_default=False
+        ),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Sharpen a multispectral raster by a panchromatic one.
+
+    The result has the type, range, band names and nodata of MS. Whether the two lie on each other is checked: detail
+    that lies aside costs more than methods differ by. How good a method is on your images, rsfuse eval --sharpening
+    tells.
+    """
+    from rsfuse.tasks.pansharpen import PansharpenSettings
+    from rsfuse.tasks.pansharpen import pansharpen as sharpen
+
+    if bundle is not None and method != "auto":
+        raise RsfuseError(
+            f"--bundle sharpens by its network, and --method {method} by another", hint="give one of them"
+        )
+    settings = PansharpenSettings(
+        method=_woken(bundle, device) if bundle is not None else None if method == "auto" else method,
+        sensor=sensor,
+        bands=ms_bands,
+        align=align,
+        preview=preview,
+        overwrite=overwrite,
+    )
+    done = sharpen(pan, ms, out, settings, show.progress)
+    _warn(done)
+    if as_json:
+        show.document(done.to_dict())
+    else:
+        _tell(done)
+
+
+def _woken(bundle: str, device: str) -> SharpeningPredictor:
+    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+    from rsfuse.learn.sharpening_bundle import SharpeningBundle
+
+    return SharpeningPredictor(SharpeningBundle.open(bundle), device=device)
+
+
+def _warn(report: PansharpenReport) -> None:
+    """What makes the result worse than it could be."""
+    if report.repeats > 1:
+        show.warning(
+            f"each multispectral pixel stands {report.repeats} x {report.repeats} times: the raster was enlarged, and "
+            f"shows no more than one of {report.repeats} times its pixel size; give the original, or "
+            f"gdal_translate -outsize {100 / report.repeats:.4g}% {100 / report.repeats:.4g}% -r nearest"
+        )
+    offset = report.offset
+    if offset is not None and offset.is_noticeable and not report.settings.align:
+        right, down = offset.shift
+        show.warning(
+            f"the multispectral image lies {math.hypot(right, down):.2f} of its pixels aside of the panchromatic "
+            f"({right:+.2f} right, {down:+.2f} down; {offset.accepted} of {offset.tiles} tiles agree): --align undoes it"
+        )
+    if report.settings.align and (offset is None or not offset.is_known):
+        show.warning("--align had nothing to go by: the shift between the two images cannot be told")
+
+
+def _tell(report: PansharpenReport) -> None:
+    offset = report.offset
+    if offset is not None and offset.is_known:
+        right, down = offset.shift
+        undone = ", undone" if report.settings.align else ""
+        show.line(f"shift of the multispectral image: {right:+.2f} px right, {down:+.2f} px down{undone}")
+    rate = report.megapixels / max(report.seconds, 1e-9)
+    show.line(
+        f"{report.method}: {report.megapixels:,.1f} megapixels at ratio {report.ratio:.4g} in {report.seconds:.1f} s, "
+        f"{rate:.1f} a second"
+    )
+    for path in (report.output, report.settings.preview):
+        if path is not None:
+            show.line(f"written: {path}")

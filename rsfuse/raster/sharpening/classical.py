@@ -1,0 +1,66 @@
+"""A scene sharpened by a classical method, window by window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rsfuse.geometry.sharpening.filters import Span
+from rsfuse.geometry.sharpening.methods import Injection
+from rsfuse.geometry.sharpening.storage import bits_maximum
+from rsfuse.raster.sharpening.scene import PanMsScene
+from rsfuse.raster.sharpening.windows import Windows, each_window
+
+
+@dataclass(frozen=True)
+class Sharp:
+    """A window of the sharpened image.
+
+    Args:
+        rows: first and past the last, of the panchromatic raster.
+        columns: likewise.
+        pixels: (B, h, w), neither rounded nor clipped.
+        valid: (h, w) where both rasters have data.
+        maximum: largest number that the sensor is known to give.
+    """
+
+    rows: Span
+    columns: Span
+    pixels: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    maximum: float
+
+
+@dataclass(frozen=True)
+class Sharpener:
+    """A method that was fitted to a scene.
+
+    Args:
+        injection: the method.
+        gains: of each multispectral band at Nyquist.
+        highest: number in either raster, as far as it was looked at.
+    """
+
+    injection: Injection
+    gains: tuple[float, ...]
+    highest: float
+
+    def __call__(self, scene: PanMsScene, rows: Span, columns: Span) -> Sharp:
+        """One window of the panchromatic raster."""
+        exp, seen = scene.exp(rows, columns)
+        pan, known = scene.pan(rows, columns)
+        low = scene.low(self.gains, rows, columns) if self.injection.needs_low else None
+        flat = (exp.reshape(len(exp), -1), pan.reshape(1, -1), None if low is None else low.reshape(len(low), -1))
+        sharp = self.injection(*flat).reshape(exp.shape)
+        return Sharp(rows, columns, sharp, known & seen, bits_maximum(max(self.highest, float(pan.max()))))
+
+    def windows(self, scene: PanMsScene, windows: Windows) -> Iterator[Sharp]:
+        """Windows in their order, several at a time; memory is that of a few.
+
+        Raises:
+            SceneError: if a file is truncated or damaged.
+        """
+        return each_window(scene, windows, self)

@@ -1,0 +1,103 @@
+"""By how much a multispectral image lies aside of the panchromatic one, whatever their coordinates say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rsfuse.raster.registration.measure import Progress, Search, measure
+from rsfuse.raster.registration.overlay import Overlay
+from rsfuse.raster.scene import Bands
+from rsfuse.raster.sharpening.scene import PanMsScene
+
+_SEARCH = Search(side=64, tiles=100)
+_LEAST_TILES, _LEAST_SHARE = 10, 0.15
+NOTICEABLE = 0.25
+"""Multispectral pixels; detail that lies aside by more costs more than methods differ by."""
+
+
+@dataclass(frozen=True)
+class Offset:
+    """What matching found.
+
+    Args:
+        shift: (right, down) of the multispectral image against the panchromatic one, in multispectral pixels: the
+            median of the tiles that were accepted.
+        tiles: that had data in both.
+        accepted: those in which something stood out.
+    """
+
+    shift: tuple[float, float]
+    tiles: int
+    accepted: int
+
+    @property
+    def is_known(self) -> bool:
+        """Whether enough tiles agree to be believed."""
+        return self.accepted >= max(_LEAST_TILES, _LEAST_SHARE * self.tiles)
+
+    @property
+    def is_noticeable(self) -> bool:
+        """Whether it is known and worth a word."""
+        return self.is_known and math.hypot(*self.shift) > NOTICEABLE
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain data."""
+        right, down = self.shift if self.is_known else (None, None)
+        return {"dx_px": right, "dy_px": down, "tiles": self.tiles, "accepted": self.accepted}
+
+
+def measure_offset(scene: PanMsScene, progress: Progress) -> Offset | None:
+    """Match the panchromatic raster with the mean of the multispectral bands.
+
+    Args:
+        scene: the pair, as its coordinates have it.
+        progress: told (done, total) of tiles.
+
+    Returns:
+        None without coordinates: both are taken to cover the same ground, and are never brought to one grid.
+
+    Raises:
+        SceneError: if a file is truncated or damaged.
+    """
+    if scene.grid.crs is None:
+        return None
+    pan, ms = scene.paths
+    with Overlay(pan, ms, bands=Bands(sar=scene.ms_bands)) as overlay:
+        tiles = measure(overlay, _SEARCH, progress)
+    accepted = tiles.shifts[tiles.is_accepted]
+    right, down = np.median(accepted, 0).tolist() if len(accepted) else (math.nan, math.nan)
+    return Offset((right, down), int(np.isfinite(tiles.shifts).all(1).sum()), len(accepted))
+
+
+def repeated(scene: PanMsScene) -> int:
+    """How often each multispectral pixel stands along either side in the middle of the raster, from 1 to 4.
+
+    More than once where somebody enlarged the raster by repeating its pixels: its ratio is then another.
+    """
+    middle = [
+        (max(0, along.coarse // 2 - _LOOK // 2), min(along.coarse, along.coarse // 2 + _LOOK // 2))
+        for along in (scene.placement.rows, scene.placement.columns)
+    ]
+    ms, valid = scene.ms(middle[0], middle[1])
+    if not valid.all() or min(ms.shape[1:]) < 16:
+        return 1
+    changes = [(np.diff(ms, axis=axis) != 0).any((0, other)) for axis, other in ((1, 2), (2, 1))]
+    return min(_spacing(each) for each in changes)
+
+
+_LOOK = 256  # multispectral pixels that are looked at
+
+
+def _spacing(changes: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
+    """The largest distance, up to 4, such that something changes there and nowhere between."""
+    places = np.flatnonzero(changes)
+    if len(places) < len(changes) // 8:
+        return 1  # hardly anything to tell by
+    for distance in (4, 3, 2):
+        if len(np.unique(places % distance)) == 1:
+            return distance
+    return 1

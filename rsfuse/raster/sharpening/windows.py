@@ -1,0 +1,61 @@
+"""Windows of a pair, several at a time: every worker has the files open for itself."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from queue import SimpleQueue
+from typing import TypeVar
+
+from threadpoolctl import threadpool_limits
+
+from rsfuse.geometry.sharpening.filters import Span
+from rsfuse.raster.sharpening.scene import PanMsScene
+
+_AHEAD = 2  # windows that wait, for each worker
+_MOST_WORKERS = 8  # what reads and writes files does not keep up with more
+
+Made = TypeVar("Made")
+Windows = Sequence[tuple[Span, Span]]
+"""Rows and columns of the panchromatic raster."""
+
+
+def each_window(scene: PanMsScene, windows: Windows, work: Callable[[PanMsScene, Span, Span], Made]) -> Iterator[Made]:
+    """What work makes of each window, in their order; memory is that of a few windows.
+
+    Args:
+        scene: opened once more for every worker.
+        windows: see there.
+        work: called with a scene, rows and columns, by several threads.
+
+    Raises:
+        SceneError: if a file is truncated or damaged.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cores, _MOST_WORKERS)
+    with ExitStack() as opened:
+        # workers share the cores out among themselves: teams of threads inside matrix products would stand in their way
+        opened.enter_context(threadpool_limits(1, user_api="blas"))
+        scenes: SimpleQueue[PanMsScene] = SimpleQueue()
+        for _ in range(workers):
+            scenes.put(opened.enter_context(scene.again()))
+
+        def one(rows: Span, columns: Span) -> Made:
+            own = scenes.get()
+            try:
+                return work(own, rows, columns)
+            finally:
+                scenes.put(own)
+
+        pool = opened.enter_context(ThreadPoolExecutor(workers, "windows"))
+        opened.callback(pool.shutdown, cancel_futures=True)
+        coming: deque[Future[Made]] = deque()
+        for window in windows:
+            coming.append(pool.submit(one, *window))
+            if len(coming) > _AHEAD * workers:
+                yield coming.popleft().result()
+        while coming:
+            yield coming.popleft().result()

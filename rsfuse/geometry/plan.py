@@ -43,22 +43,25 @@ class Plan:
     part: tuple[int, int, int, int] | None = None
 
     @classmethod
-    def sliding(cls, height: int, width: int, *, size: int, halo: int = 0) -> Plan:
+    def sliding(cls, height: int, width: int, *, size: int, halo: int = 0, multiple: int = 1) -> Plan:
         """Square patches that overlap by twice the halo, as few as can cover the raster.
 
         The last patch of a row is moved back so that it ends with the raster: nothing is padded unless the raster
-        is smaller than one patch.
+        is smaller than one patch. With a multiple, all patches begin at one and are one wide, for which they may be
+        larger, overlap more, and hang over a raster whose sides are none, by less than the multiple.
 
         Raises:
             SceneError: if nothing of a patch is left between its two halos.
         """
-        step = size - 2 * halo
+        size = math.ceil(size / multiple) * multiple
+        step = (size - 2 * halo) // multiple * multiple
         if step <= 0 or halo < 0:
             raise SceneError(
                 f"patches of {size} px with a halo of {halo} px on each side leave {step} px between the halos",
-                hint=f"choose a halo between 0 and {(size - 1) // 2}",
+                hint=f"choose a halo between 0 and {(size - multiple) // 2}",
             )
-        return cls((height, width), (size, size), _starts(height, size, step), _starts(width, size, step))
+        tops, lefts = (_starts(math.ceil(side / multiple) * multiple, size, step) for side in (height, width))
+        return cls((height, width), (size, size), tops, lefts)
 
     @classmethod
     def whole(cls, height: int, width: int, *, window: Window | None = None, multiple: int = 1) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,13 @@ class Scaler:
 
     inputs: Inputs
     statistics: SceneStatistics
+    ratio: ClassVar[int] = 1
+    """Optical and SAR have one grid."""
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """C and S."""
+        return len(self.inputs.optical), len(self.inputs.sar)
 
     def __call__(self, sample: Sample, moved: float = 0.0) -> tuple[Floats, Floats]:
         """Scaled optical (C, h, w) and SAR (S, h, w).

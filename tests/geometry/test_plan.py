@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -86,6 +87,17 @@ def test_patches_come_row_by_row_from_left_to_right(drawn):
     plan, _ = drawn
     offsets = [(patch.read.row_off, patch.read.col_off) for patch in plan]
     assert offsets == sorted(offsets)
+
+
+@given(height=sides, width=sides, multiple=st.integers(1, 8), size=st.integers(20, 60), halo=st.integers(0, 5))
+def test_at_a_multiple_every_patch_begins_and_none_hangs_over_by_more(height, width, multiple, size, halo):
+    plan = Plan.sliding(height, width, size=size, halo=halo, multiple=multiple)
+    assert (times_answered(plan) == 1).all()
+    assert size <= plan.size[0] < size + multiple
+    for starts, length in zip((plan.tops, plan.lefts), plan.shape, strict=True):
+        assert not any(number % multiple for number in (*starts, *plan.size))
+        assert starts[-1] + plan.size[0] - max(length, plan.size[0]) in range(multiple)
+        assert all(start + plan.size[0] - after >= 2 * halo for start, after in pairwise(starts))
 
 
 @given(height=sides, width=sides, multiple=st.integers(1, 64))

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.allocation import keep_freed_memory
-from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory, mean_of
+from rsfuse.learn.inference.predictor import is_out_of_memory, mean_of
 from rsfuse.learn.inference.rows import ScaledRows
 from rsfuse.learn.inference.stitcher import Stitcher
 
@@ -24,6 +25,24 @@ _log = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Called with (done, total)."""
 
+BATCH_CPU, BATCH_GPU = 4, 16
+"""Patches that go through a network together, where the user names no number."""
+
+
+class Scores(Protocol):
+    """A network, awake on a device."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+
+    @property
+    def outputs(self) -> int:
+        """K, how many numbers it gives for a pixel: the probability of each class, or the value of each band."""
+
+    def score(self, first: Tensor, second: Tensor, /) -> Tensor:
+        """Scores (B, K, h, w) of both inputs of B patches, on the device."""
+
 
 @dataclass(frozen=True)
 class Strip:
@@ -31,7 +50,7 @@ class Strip:
 
     Args:
         top: first row.
-        scores: (K, h, W), one probability per class, on the predictor's device.
+        scores: (K, h, W), one probability per class, or one value per band, on the predictor's device.
         sensors: (h, W), which sensors have data; 0 for none, and for what is not wanted.
     """
 
@@ -57,23 +76,21 @@ class Conveyor:
     """Scores a covering of patches and stitches them.
 
     Args:
-        predictors: the networks, whose probabilities are averaged; each sees the scene as its own scaler does.
+        predictors: the networks, whose scores are averaged; each sees the scene as its own scaler does.
         plan: the patches.
         batch_size: patches that go through a network together at most; those of one row of patches. Halved for good,
             with a warning, when memory does not suffice.
         blend: how overlaps are joined.
     """
 
-    def __init__(
-        self, predictors: Sequence[Predictor], plan: Plan, *, batch_size: int = 4, blend: Blend = "hann"
-    ) -> None:
+    def __init__(self, predictors: Sequence[Scores], plan: Plan, *, batch_size: int = 4, blend: Blend = "hann") -> None:
         self._predictors, self._plan, self._blend = predictors, plan, blend
         self._batch_size = batch_size
-        self._inputs = [_Inputs(each, plan.size) for each in predictors]
+        self._inputs = [_Inputs(each.device) for each in predictors]
         keep_freed_memory()
 
-    def strips(self, rows: ScaledRows, tally: Tally, progress: Progress | None = None) -> Iterator[Strip]:
-        """Finished rows from top to bottom; their scores are probabilities.
+    def strips(self, rows: ScaledRows[Any], tally: Tally, progress: Progress | None = None) -> Iterator[Strip]:
+        """Finished rows from top to bottom.
 
         Args:
             rows: of the scene, scaled by each predictor's scaler in turn.
@@ -81,7 +98,7 @@ class Conveyor:
             progress: told (done, total) after every batch.
         """
         first = self._predictors[0]
-        stitcher = Stitcher(self._plan, len(first.bundle.legend), self._blend, first.device)
+        stitcher = Stitcher(self._plan, first.outputs, self._blend, first.device)
         for row in range(len(self._plan.tops)):
             rows.go_to(row)
             for columns, scores in self._score(row, rows, tally):
@@ -92,8 +109,8 @@ class Conveyor:
             for top, finished in stitcher.finish(row):
                 yield Strip(top, finished, rows.sensors(top, top + finished.shape[1], *self._plan.columns))
 
-    def _score(self, row: int, rows: ScaledRows, tally: Tally) -> Iterator[tuple[list[int], Tensor]]:
-        """Batches of a row of patches: which columns, and their probabilities (B, K, h, w)."""
+    def _score(self, row: int, rows: ScaledRows[Any], tally: Tally) -> Iterator[tuple[list[int], Tensor]]:
+        """Batches of a row of patches: which columns, and their scores (B, K, h, w)."""
         top, (height, width) = self._plan.tops[row], self._plan.size
         seen = [
             column
@@ -113,8 +130,8 @@ class Conveyor:
             except RuntimeError as error:
                 self._halve(error)
 
-    def _mean(self, row: int, columns: list[int], rows: ScaledRows) -> Tensor:
-        """Mean of the predictors' probabilities (B, K, h, w)."""
+    def _mean(self, row: int, columns: list[int], rows: ScaledRows[Any]) -> Tensor:
+        """Mean of the predictors' scores (B, K, h, w)."""
         with torch.inference_mode():
             return mean_of(
                 predictor.score(*inputs.of(rows, number, row, columns))
@@ -131,28 +148,27 @@ class Conveyor:
 class _Inputs:
     """Warm buffers for the batches of one predictor, channels last."""
 
-    def __init__(self, predictor: Predictor, size: tuple[int, int]) -> None:
-        self._predictor, self._size = predictor, size
-        self._buffers: tuple[Tensor, ...] = ()
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._buffers: list[Tensor] = []
 
-    def of(self, rows: ScaledRows, scaler: int, row: int, columns: list[int]) -> tuple[Tensor, Tensor]:
-        """Optical (B, C, h, w) and SAR (B, S, h, w) on the predictor's device."""
-        optical, sar = self._make(len(columns))
+    def of(self, rows: ScaledRows[Any], scaler: int, row: int, columns: list[int]) -> list[Tensor]:
+        """Both inputs (B, channels, h, w) on the predictor's device."""
+        inputs = self._make(len(columns), rows.shapes(scaler))
         for patch, column in enumerate(columns):
-            rows.copy_patch(scaler, row, column, optical[patch], sar[patch])
-        device = self._predictor.device
-        return optical.to(device, non_blocking=True), sar.to(device, non_blocking=True)
+            rows.copy_patch(scaler, row, column, [each[patch] for each in inputs])
+        return [each.to(self._device, non_blocking=True) for each in inputs]
 
-    def _make(self, count: int) -> tuple[Tensor, Tensor]:
-        inputs = self._predictor.bundle.manifest.inputs
-        bands = len(inputs.optical), len(inputs.sar)
-        if self._predictor.device.type == "cuda":  # pinned: copied while others are scored, and given back after that
-            optical, sar = (torch.empty((count, *self._size, each), pin_memory=True) for each in bands)
-            return optical.permute(0, 3, 1, 2), sar.permute(0, 3, 1, 2)
+    def _make(self, count: int, shapes: Sequence[tuple[int, int, int]]) -> list[Tensor]:
+        if self._device.type == "cuda":  # pinned: copied while others are scored, and given back after that
+            return [_channels_last(count, *each, pin_memory=True) for each in shapes]
         if not self._buffers or len(self._buffers[0]) < count:
-            self._buffers = tuple(torch.empty((count, *self._size, each)) for each in bands)
-        optical, sar = (each[:count].permute(0, 3, 1, 2) for each in self._buffers)
-        return optical, sar
+            self._buffers = [_channels_last(count, *each) for each in shapes]
+        return [each[:count] for each in self._buffers]
+
+
+def _channels_last(count: int, channels: int, height: int, width: int, *, pin_memory: bool = False) -> Tensor:
+    return torch.empty((count, height, width, channels), pin_memory=pin_memory).permute(0, 3, 1, 2)
 
 
 def _shared_out(columns: list[int], most: int) -> list[list[int]]:

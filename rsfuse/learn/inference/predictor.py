@@ -58,6 +58,11 @@ class Predictor:
         run = getattr(self.network, self.method)
         self._run: Run = torch.compile(run) if compiled else run
 
+    @property
+    def outputs(self) -> int:
+        """K, how many classes it tells apart."""
+        return len(self.bundle.legend)
+
     def probabilities(self, samples: Sequence[Sample], scaler: Scaler) -> NDArray[np.float32]:
         """(B, K, h, w) class probabilities of B samples of one size."""
         scaled = [scaler(sample) for sample in samples]
@@ -82,18 +87,20 @@ class Predictor:
 
     def _seen(self, view: View, optical: Tensor, sar: Tensor, size: tuple[int, int]) -> Tensor:
         seen = (view.of(each).contiguous(memory_format=torch.channels_last) for each in (optical, sar))
-        with self._autocast():
+        with autocast(self.device, self.dtype):
             scores = self._run(*seen)
         # class by class in memory, as they are stitched: over channels-last scores softmax takes half as long again
         return view.undone(scores.float().contiguous().softmax(1), size)
 
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
+    """Convolutions run in that type; float32 is without autocast."""
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32)
 
 
-def mean_of(probabilities: Iterable[Tensor]) -> Tensor:
+def mean_of(scores: Iterable[Tensor]) -> Tensor:
     """Mean of tensors of one shape, on the device of the first, which is written over."""
-    each = iter(probabilities)
+    each = iter(scores)
     total, count = next(each), 1
     for count, other in enumerate(each, 2):  # noqa: B007
         total += other.to(total.device)

@@ -1,4 +1,4 @@
-"""Rows of a scene, scaled, ahead of need: reader threads fill a ring that the network takes its patches from."""
+"""Rows of a scene, scaled, ahead of need: reader threads fill rings that the network takes its patches from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
+from math import lcm
 from queue import SimpleQueue
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -16,53 +18,83 @@ from torch import Tensor
 
 from rsfuse.geometry.plan import Plan
 from rsfuse.geometry.ring import Ring
-from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.opening import Closing
-from rsfuse.raster.scene import Sample
 
-Read = Callable[[Window], Sample]
+Floats = NDArray[np.float32]
+
+
+class Seen(Protocol):
+    """What is read of a window."""
+
+    @property
+    def sensors(self) -> NDArray[np.uint8]:
+        """(h, w), which sensors count in each pixel; 0 for none."""
+
+
+SeenT = TypeVar("SeenT", bound=Seen)
+SeenT_contra = TypeVar("SeenT_contra", bound=Seen, contravariant=True)
+Read = Callable[[Window], SeenT]
+
+
+class Scales(Protocol[SeenT_contra]):
+    """Makes of what is read the two inputs of a network."""
+
+    @property
+    def channels(self) -> tuple[int, int]:
+        """C and S, of the first and the second."""
+
+    @property
+    def ratio(self) -> int:
+        """Pixels of the raster along the side of one of the second input; the first has those of the raster."""
+
+    def __call__(self, sample: SeenT_contra, /) -> tuple[Floats, Floats]:
+        """Inputs (C, h, w) and (S, h / ratio, w / ratio)."""
+
 
 _PIECE_PX = 2**20  # a reader takes about so many pixels at a time
 _LEAST_ROWS, _MOST_ROWS = 256, 1024  # a file whose blocks are taller is unpacked again and again, but memory stays
 
 
-class ScaledRows(Closing):
+class ScaledRows(Closing, Generic[SeenT]):
     """The rows that a plan needs, read from the top down, every stored block once.
 
     It holds the rows of one row of patches, and those that readers fetch meanwhile: no more than its ring has room for.
 
     Args:
-        reads: each gives the sample of a window, and is called by one thread at a time: one reader for each.
-        scalers: of the scene; patches are to be had as each of them sees it.
+        reads: each gives what is seen of a window, and is called by one thread at a time: one reader for each.
+        scalers: of the scene; patches are to be had as each of them sees it. The plan's patches begin at multiples of
+            their ratio, and are one wide.
         plan: the patches.
-        block: rows and columns of the blocks in which the scene is stored; pieces end where blocks do.
+        block: rows and columns of the blocks in which the scene is stored; pieces end where blocks do, as far as the
+            ratio lets them.
         wanted: gives (h, w) which pixels of a window are wanted, or None for all; the network sees the others too.
     """
 
     def __init__(
         self,
-        reads: Sequence[Read],
-        scalers: Sequence[Scaler],
+        reads: Sequence[Read[SeenT]],
+        scalers: Sequence[Scales[SeenT]],
         plan: Plan,
         *,
         block: tuple[int, int] = (1, 1),
         wanted: Callable[[Window], NDArray[np.bool_] | None] = lambda window: None,
     ) -> None:
         self._scalers, self._plan, self._wanted = scalers, plan, wanted
+        ratio = lcm(*(each.ratio for each in scalers))
+        block = lcm(block[0], ratio), lcm(block[1], ratio)
         self._left = plan.lefts[0]
         self._pieces = deque(_pieces(plan, block))
         self._ring = Ring(ring_rows(plan, block))
         width = plan.lefts[-1] + plan.size[1] - self._left
-        self._scaled = [
-            tuple(
-                np.zeros((len(bands), self._ring.rows, width), np.float32)
-                for bands in (each.inputs.optical, each.inputs.sar)
-            )
+        self._inputs = [
+            [
+                _Input(channels, own, size=(self._ring.rows, width), left=self._left)
+                for channels, own in zip(each.channels, (1, each.ratio), strict=True)
+            ]
             for each in scalers
         ]
-        self._patches = [tuple(map(torch.from_numpy, each)) for each in self._scaled]
         self._sensors = np.zeros((self._ring.rows, width), np.uint8)
-        self._free: SimpleQueue[Read] = SimpleQueue()
+        self._free: SimpleQueue[Read[SeenT]] = SimpleQueue()
         for read in reads:
             self._free.put(read)
         self._readers = ThreadPoolExecutor(len(reads), "reader")
@@ -87,21 +119,22 @@ class ScaledRows(Closing):
         columns = slice(left - self._left, right - self._left)
         return np.concatenate([self._sensors[here, columns] for here, _ in self._ring.segments(first, past - first)])
 
-    def copy_patch(self, scaler: int, row: int, column: int, optical: Tensor, sar: Tensor) -> None:
-        """Write a patch of the row of patches that is there into tensors (C, h, w) and (S, h, w).
+    def shapes(self, scaler: int) -> list[tuple[int, int, int]]:
+        """(channels, rows, columns) of both inputs of a patch, as a scaler makes them."""
+        return [each.shape(self._plan.size) for each in self._inputs[scaler]]
+
+    def copy_patch(self, scaler: int, row: int, column: int, targets: Sequence[Tensor]) -> None:
+        """Write a patch of the row of patches that is there.
 
         Args:
             scaler: number of the one whose view of it is wanted.
             row: number of the plan's row of patches.
             column: number of the plan's column of patches.
-            optical: where to.
-            sar: where to.
+            targets: two tensors of those `shapes`.
         """
-        left = self._plan.lefts[column] - self._left
-        columns = slice(left, left + self._plan.size[1])
-        for here, there in self._ring.segments(self._plan.tops[row], self._plan.size[0]):
-            for target, scaled in zip((optical, sar), self._patches[scaler], strict=True):
-                target[:, there] = scaled[:, here, columns]
+        (height, width), top, left = self._plan.size, self._plan.tops[row], self._plan.lefts[column]
+        for each, target in zip(self._inputs[scaler], targets, strict=True):
+            each.copy(Window(left, top, width, height), target)
 
     def close(self) -> None:
         """Stop reading."""
@@ -115,15 +148,54 @@ class ScaledRows(Closing):
             sample = read(window)
         finally:
             self._free.put(read)
-        columns = slice(left - self._left, right - self._left)
-        for scaler, targets in zip(self._scalers, self._scaled, strict=True):
-            for target, scaled in zip(targets, scaler(sample), strict=True):
-                for here, there in self._ring.segments(top, bottom - top):
-                    target[:, here, columns] = scaled[:, there]
+        for scaler, inputs in zip(self._scalers, self._inputs, strict=True):
+            for each, pixels in zip(inputs, scaler(sample), strict=True):
+                each.write(window, pixels)
         wanted = self._wanted(window)
         sensors = sample.sensors if wanted is None else sample.sensors * wanted
+        columns = slice(left - self._left, right - self._left)
         for here, there in self._ring.segments(top, bottom - top):
             self._sensors[here, columns] = sensors[there]
+
+
+class _Input:
+    """Rows of one input of a network, in a ring.
+
+    Args:
+        channels: of the input.
+        ratio: pixels of the raster along the side of one of the input; all windows begin and end at multiples of it.
+        size: rows and columns of the raster that it has room for.
+        left: first column of the raster.
+    """
+
+    def __init__(self, channels: int, ratio: int, *, size: tuple[int, int], left: int) -> None:
+        self._channels, self._ratio, self._left = channels, ratio, left
+        self._ring = Ring(size[0] // ratio)
+        self._pixels = np.zeros(self.shape(size), np.float32)
+        self._tensor = torch.from_numpy(self._pixels)
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """(channels, rows, columns) of so many rows and columns of the raster."""
+        return self._channels, size[0] // self._ratio, size[1] // self._ratio
+
+    def write(self, window: Window, pixels: Floats) -> None:
+        """Take what was made of a window."""
+        rows, columns = self._places(window)
+        for here, there in rows:
+            self._pixels[:, here, columns] = pixels[:, there]
+
+    def copy(self, window: Window, target: Tensor) -> None:
+        """Write what is held of a window into a tensor."""
+        rows, columns = self._places(window)
+        for here, there in rows:
+            target[:, there] = self._tensor[:, here, columns]
+
+    def _places(self, window: Window) -> tuple[Iterator[tuple[slice, slice]], slice]:
+        """Where the rows of a window lie, here and there, and where its columns lie."""
+        top, left, height, width = (
+            each // self._ratio for each in (window.row_off, window.col_off - self._left, window.height, window.width)
+        )
+        return self._ring.segments(top, height), slice(left, left + width)
 
 
 def ring_rows(plan: Plan, block: tuple[int, int]) -> int:
@@ -148,7 +220,6 @@ def _pieces(plan: Plan, block: tuple[int, int]) -> Iterator[tuple[int, int, int,
 
 def _cuts(ends: tuple[int, int], step: int, length: int) -> list[tuple[int, int]]:
     first, past = ends
-    if past > length:  # hangs over, so the raster is no longer than a patch
-        return [ends]
-    places = [first, *range((first // step + 1) * step, past, step), past]
+    within = min(past, 2 * length - past)  # what hangs over mirrors as much, and is in one piece with it
+    places = [first, *range((first // step + 1) * step, within, step), past]
     return list(pairwise(places))

@@ -20,7 +20,7 @@ from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS
 from rsfuse.learn.inference.agreement import agree, agree_together
-from rsfuse.learn.inference.conveyor import Conveyor, Progress, Strip, Tally
+from rsfuse.learn.inference.conveyor import BATCH_CPU, BATCH_GPU, Conveyor, Progress, Strip, Tally
 from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.products import Products
@@ -30,10 +30,9 @@ from rsfuse.raster.crop import Crop
 from rsfuse.raster.drawn.map_polygons import MapPolygons, PolygonReport
 from rsfuse.raster.map_layer import Layer
 from rsfuse.raster.map_writer import MapWriter
-from rsfuse.raster.scene import OPTICAL, SAR, Scene
+from rsfuse.raster.scene import OPTICAL, SAR, Sample, Scene
 
 _SENSORS = {"optical": OPTICAL, "sar": SAR}
-_BATCH_CPU, _BATCH_GPU = 4, 16
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class SceneRun:
 
     def _batch_size(self) -> int:
         settings = self.settings
-        most = settings.batch_size or (_BATCH_GPU if self.predictors[0].device.type == "cuda" else _BATCH_CPU)
+        most = settings.batch_size or (BATCH_GPU if self.predictors[0].device.type == "cuda" else BATCH_CPU)
         most = min(most, len(self.plan.lefts))  # a batch is of one row of patches
         if settings.max_memory is None:
             return most
@@ -178,7 +177,7 @@ class SceneRun:
             if written is not None:
                 written.result()
 
-    def _read(self, scene: Scene) -> Read:
+    def _read(self, scene: Scene) -> Read[Sample]:
         """How a scene is read: with pixels of one sensor alone, where all networks do without the other."""
         may_lack = set(_SENSORS).intersection(*(each.bundle.manifest.without for each in self.predictors))
         return partial(scene.read_partial, needed=sum(_SENSORS[name] for name in set(_SENSORS) - may_lack))

@@ -1,4 +1,4 @@
-"""Stitching on the device: probabilities of patches in, finished rows of the map out."""
+"""Stitching on the device: scores of patches in, finished rows of the map out."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Stitcher:
 
     Args:
         plan: the covering whose patches come in.
-        classes: K.
+        layers: K, of the scores: classes, or bands.
         blend: how overlaps are joined.
         device: where the patches are.
     """
 
-    def __init__(self, plan: Plan, classes: int, blend: Blend, device: torch.device) -> None:
+    def __init__(self, plan: Plan, layers: int, blend: Blend, device: torch.device) -> None:
         self._plan = plan
         rows, columns = blend_weights(plan, blend)
         self._row_weights = torch.from_numpy(rows).to(device)
@@ -35,30 +35,30 @@ class Stitcher:
         )
         first, past = plan.columns
         self._ring = Ring(min(plan.size[0], plan.rows[1] - plan.rows[0]))
-        self._sums = torch.zeros((classes, self._ring.rows, past - first), device=device)
+        self._sums = torch.zeros((layers, self._ring.rows, past - first), device=device)
         self._done = plan.rows[0]
 
-    def add(self, row: int, column: int, probabilities: Tensor) -> None:
+    def add(self, row: int, column: int, scores: Tensor) -> None:
         """Take a patch.
 
         Args:
             row: number of the plan's row of patches; those before it have been handed out.
             column: number of the plan's column of patches.
-            probabilities: (K, h, w) at the patch's size.
+            scores: (K, h, w) at the patch's size.
         """
         (above, below), (before, after) = self._supports[0][row], self._supports[1][column]
         columns = self._column_weights[column, before:after]
         left = self._plan.lefts[column] - self._plan.columns[0]
         for here, there in self._ring.segments(self._plan.tops[row] + above, below - above):
             rows = self._row_weights[row, above + there.start : above + there.stop]
-            seen = probabilities[:, above + there.start : above + there.stop, before:after]
+            seen = scores[:, above + there.start : above + there.stop, before:after]
             self._sums[:, here, left + before : left + after].addcmul_(seen, rows[:, None] * columns)
 
     def finish(self, row: int) -> Iterator[tuple[int, Tensor]]:
         """Rows that are complete once a row of patches is in, from the top down.
 
         Yields:
-            The first row, and probabilities (K, n, W): a view that holds until the next is asked for. Where nothing
+            The first row, and scores (K, n, W): a view that holds until the next is asked for. Where nothing
             was added they are 0.
         """
         until = self._plan.tops[row + 1] if row + 1 < len(self._plan.tops) else self._plan.rows[1]

@@ -1,7 +1,5 @@
 """The conveyor gives what the network gives, wherever patches begin and however they travel."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -16,16 +14,14 @@ from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Sample
 
 LEGEND = LEGENDS["sentinel-5"]
-INPUTS = SimpleNamespace(optical=("a",), sar=())
 
 
 class Brightness:
     """Stands in for a predictor: five scores that depend on each pixel alone."""
 
-    device = torch.device("cpu")
+    device, outputs = torch.device("cpu"), len(LEGEND)
 
     def __init__(self, factor=1.0, room=1000):
-        self.bundle = SimpleNamespace(legend=LEGEND, manifest=SimpleNamespace(inputs=INPUTS))
         self.sizes, self._factor, self._room = [], factor, room
 
     def score(self, optical, sar):
@@ -38,7 +34,7 @@ class Brightness:
 class Plain:
     """Stands in for a scaler: pixels as they are, times a number."""
 
-    inputs = INPUTS
+    channels, ratio = (1, 0), 1
 
     def __init__(self, factor=1.0):
         self._factor = np.float32(factor)

@@ -1,0 +1,169 @@
+"""One pair of rasters sharpened by a network, in finished rows from the top down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rasterio.windows import Window
+from torch import Tensor
+
+from rsfuse.geometry.blend import Blend
+from rsfuse.geometry.plan import Plan
+from rsfuse.geometry.sharpening.filling import filled
+from rsfuse.learn.inference.conveyor import BATCH_CPU, BATCH_GPU, Conveyor, Progress, Tally
+from rsfuse.learn.inference.predictor import Precision, autocast, choose_device, choose_dtype
+from rsfuse.learn.inference.rows import Floats, ScaledRows
+from rsfuse.learn.inference.sharpening_agreement import agree_to_sharpen
+from rsfuse.learn.sharpening_bundle import SharpeningBundle
+from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
+
+
+class SharpeningPredictor:
+    """A bundle that sharpens, awake on a device.
+
+    Args:
+        bundle: what to run.
+        device: "auto" (CUDA if there is one, else the CPU) or a name that torch knows, such as "cuda:1".
+        precision: "auto" is float16 on CUDA and float32 on the CPU.
+
+    Raises:
+        BundleError: if the device is not there, or the weights are not.
+    """
+
+    def __init__(self, bundle: SharpeningBundle, *, device: str = "auto", precision: Precision = "auto") -> None:
+        self.bundle = bundle
+        self.device = choose_device(device)
+        self.dtype = choose_dtype(precision, self.device)
+        # channels-last, as the conveyor delivers
+        self.network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
+
+    @property
+    def outputs(self) -> int:
+        """B, how many bands it sharpens."""
+        return len(self.bundle.manifest.inputs.ms)
+
+    def score(self, pan: Tensor, ms: Tensor) -> Tensor:
+        """Sharpened (N, B, h, w) of pan (N, 1, h, w) and ms (N, B, h / ratio, w / ratio), all over the divisor."""
+        with torch.inference_mode(), autocast(self.device, self.dtype):
+            sharp: Tensor = self.network(pan, ms)
+        return sharp.float().contiguous()  # band by band in memory, as they are stitched
+
+
+@dataclass(frozen=True)
+class SharpenSettings:
+    """What a user may choose about sharpening by a network.
+
+    Args:
+        patch: side of a patch in panchromatic pixels; None for what the bundle says. Larger ones are done in less time,
+            for less is seen twice, but the network sees more at once than it learnt from.
+        overlap: panchromatic pixels that neighbouring patches share; None for what the bundle says.
+        blend: "hann" and "gaussian" blend where patches overlap, "crop" cuts.
+        batch_size: patches that go through the network together at most; None for what suits the device.
+        readers: threads that read the scene.
+    """
+
+    patch: int | None = None
+    overlap: int | None = None
+    blend: Blend = "hann"
+    batch_size: int | None = None
+    readers: int = 2
+
+
+@dataclass(frozen=True)
+class SharpStrip:
+    """Finished rows of a sharpened image.
+
+    Args:
+        top: first row.
+        pixels: (B, h, W) in digital numbers, not rounded and not clipped; they say nothing where they are not valid.
+        valid: (h, W), true where both rasters have data.
+    """
+
+    top: int
+    pixels: Floats
+    valid: NDArray[np.bool_]
+
+
+def sharpen_strips(
+    scene: PanMsScene,
+    predictor: SharpeningPredictor,
+    settings: SharpenSettings = SharpenSettings(),
+    progress: Progress | None = None,
+) -> Iterator[SharpStrip]:
+    """Sharpen a scene of any size; memory is that of some rows. The scene is checked before the first row is asked for.
+
+    Args:
+        scene: opened once more for each reader.
+        predictor: the network.
+        settings: see there.
+        progress: told (done, total) patches after every batch.
+
+    Raises:
+        BundleError: if the scene is not one that the bundle can sharpen.
+        SceneError: if a file is truncated or damaged.
+    """
+    plan = _plan(scene, predictor.bundle, settings)
+    agree_to_sharpen(scene, predictor.bundle, plan)
+    return _strips(scene, predictor, plan, settings, progress)
+
+
+def _plan(scene: PanMsScene, bundle: SharpeningBundle, settings: SharpenSettings) -> Plan:
+    patch = bundle.manifest.patch
+    halo = patch.halo if settings.overlap is None else settings.overlap // 2
+    return Plan.sliding(*scene.grid.shape, size=settings.patch or patch.size, halo=halo, multiple=scene.ratio)
+
+
+def _strips(
+    scene: PanMsScene,
+    predictor: SharpeningPredictor,
+    plan: Plan,
+    settings: SharpenSettings,
+    progress: Progress | None,
+) -> Iterator[SharpStrip]:
+    inputs = predictor.bundle.manifest.inputs
+    batch_size = settings.batch_size or (BATCH_GPU if predictor.device.type == "cuda" else BATCH_CPU)
+    conveyor = Conveyor([predictor], plan, batch_size=batch_size, blend=settings.blend)
+    with ExitStack() as opened:
+        scenes = [opened.enter_context(scene.again()) for _ in range(settings.readers)]
+        reads = [partial(_Seen.read, each) for each in scenes]
+        scaler = _Divider((1, len(inputs.ms)), scene.ratio, inputs.divisor)
+        rows = opened.enter_context(ScaledRows(reads, [scaler], plan, block=scene.block))
+        for strip in conveyor.strips(rows, Tally(), progress):
+            pixels: Floats = strip.scores.mul(inputs.divisor).cpu().numpy()
+            yield SharpStrip(strip.top, pixels, strip.valid)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A window of a scene, as the conveyor takes it."""
+
+    sample: PanMsSample
+
+    @classmethod
+    def read(cls, scene: PanMsScene, window: Window) -> _Seen:
+        return cls(scene.read(window))
+
+    @property
+    def sensors(self) -> NDArray[np.uint8]:
+        return self.sample.valid.view(np.uint8)
+
+
+@dataclass(frozen=True)
+class _Divider:
+    """Digital numbers over the divisor, and the nearest ones where there is no data: a hole is no edge to sharpen."""
+
+    channels: tuple[int, int]
+    ratio: int
+    divisor: float
+
+    def __call__(self, seen: _Seen) -> tuple[Floats, Floats]:
+        sample, (height, width) = seen.sample, seen.sample.ms.shape[1:]
+        coarse = np.asarray(sample.valid.reshape(height, self.ratio, width, self.ratio).any((1, 3)))
+        pan, ms = filled(sample.pan, sample.valid), filled(sample.ms, coarse)
+        return pan / np.float32(self.divisor), ms / np.float32(self.divisor)

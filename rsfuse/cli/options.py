@@ -4,6 +4,7 @@
 |-----------------------------------|---------------------------------|
 | --optical-bands, --sar-bands      | tile, predict, coreg            |
 | --sar                             | tile, predict                   |
+| --sensor, --ms-bands              | tile, pansharpen, eval          |
 | --out/-o                          | tile, train, predict, demo      |
 | --device                          | train, predict, eval, demo      |
 | --legend                          | tile, eval                      |
@@ -80,6 +81,30 @@ SarBands = Annotated[
         metavar="N,N,...",
         help="Bands of the SAR raster to use, in order; counted from 1.",
         show_default="all",
+    ),
+]
+MsBands = Annotated[
+    BandNumbers | None,
+    typer.Option(
+        "--ms-bands",
+        parser=parse_bands,
+        metavar="N,N,...",
+        help="Bands of the multispectral raster to use, in order; counted from 1.",
+        show_default="all",
+    ),
+]
+Sensor = Annotated[
+    str,
+    typer.Option(
+        "--sensor",
+        metavar="CODE",
+        help="Sensor, which says how sharp bands are: gf1, gf2, qb, ikonos, geoeye1, wv2, wv2-4, wv3, wv4, or other.",
+    ),
+]
+Align = Annotated[
+    bool,
+    typer.Option(
+        "--align", help="Undo the shift that is measured between the panchromatic and the multispectral image."
     ),
 ]
 LegendName = Annotated[

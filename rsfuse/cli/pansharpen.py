@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rsfuse.cli import options, show
+from rsfuse.cli.pan_ms import warn_of_offset
 from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ def pansharpen(
     ] = None,
     sensor: options.Sensor = "other",
     ms_bands: options.MsBands = None,
-    align: Annotated[
-        bool,
-        typer.Option("--align", help="Undo the shift between the two images that is measured.", rich_help_panel=_HOW),
-    ] = False,
+    align: options.Align = False,
     device: options.Device = "auto",
     preview: Annotated[
         Path | None,
@@ -111,15 +108,7 @@ def _warn(report: PansharpenReport) -> None:
             f"shows no more than one of {report.repeats} times its pixel size; give the original, or "
             f"gdal_translate -outsize {100 / report.repeats:.4g}% {100 / report.repeats:.4g}% -r nearest"
         )
-    offset = report.offset
-    if offset is not None and offset.is_noticeable and not report.settings.align:
-        right, down = offset.shift
-        show.warning(
-            f"the multispectral image lies {math.hypot(right, down):.2f} of its pixels aside of the panchromatic "
-            f"({right:+.2f} right, {down:+.2f} down; {offset.accepted} of {offset.tiles} tiles agree): --align undoes it"
-        )
-    if report.settings.align and (offset is None or not offset.is_known):
-        show.warning("--align had nothing to go by: the shift between the two images cannot be told")
+    warn_of_offset(report.offset, aligned=report.settings.align)
 
 
 def _tell(report: PansharpenReport) -> None:

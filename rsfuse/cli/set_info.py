@@ -14,7 +14,10 @@ from rsfuse.cli.tile_report import show_balance
 _FEW = 7
 _LAYERS = {"optical": "optical", "sar": "SAR", "labels": "labels"}
 _STATISTICS = ("min", "1 %", "mean", "median", "std", "99 %", "max")
-_HDF5 = "read from PanCollection's HDF5 files, no pixel was copied"
+_HDF5 = {
+    "pancollection": "read from PanCollection's HDF5 files, no pixel was copied",
+    "wald": "one scale down, in HDF5 files of the set",
+}
 
 
 def show_tiles(folder: Path, found: Mapping[str, Any]) -> None:
@@ -48,10 +51,10 @@ def show_patches(folder: str, found: Mapping[str, Any]) -> None:
     sides = {f"{each['split']} {each['width']} x {each['height']}" for each in found["sizes"]}
     facts = {
         "patches": _splits(found, "patches"),
-        "of": f"{found['dataset']}, sensor {found['sensor']}: {_HDF5}",
+        "of": f"{', '.join(found['scenes']) or found['dataset']}, sensor {found['sensor']}: {_HDF5[found['dataset']]}",
         "size": f"panchromatic px: {', '.join(sorted(sides))}; multispectral: 1/{found['ratio']} of the side",
         "bands": ", ".join(found["band_names"]),
-        "maximum": f"{found['maximum']}, the sensor's largest digital number",
+        "maximum": f"{found['maximum']}, the largest digital number",
         "split": found["split"],
         "files": "\n".join(each["path"] for each in found["files"].values()),
         "written by": found["software"],

@@ -1,15 +1,16 @@
-"""`rsfuse tile`: from labelled scenes, or a public data set, to training tiles."""
+"""`rsfuse tile`: from labelled scenes, a public data set, or a scene to be sharpened, to training tiles."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from rsfuse.cli import options, show
-from rsfuse.cli.tile_report import show_patches, show_tiles
+from rsfuse.cli.tile_idle import given, is_drawn, refuse_beside, refuse_idle
+from rsfuse.cli.tile_patches import PanMs, cut_patches, list_patches
+from rsfuse.cli.tile_report import show_tiles
 from rsfuse.errors import TileSetError
 
 if TYPE_CHECKING:
@@ -20,13 +21,14 @@ _WHAT, _HOW, _SPLIT, _RUN = "What is cut", "How it is cut", "What trains and wha
 
 
 def tile(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tiles.", show_default=False)],
     optical: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             help="Optical rasters, or folders of them; with --dataset the root of the data set.", show_default=False
         ),
-    ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tiles.", show_default=False)],
+    ] = None,
     sar: Annotated[
         list[Path] | None,
         typer.Option(
@@ -61,6 +63,30 @@ def tile(
         typer.Option("--layout", help="YAML that describes folders.", show_default=False, rich_help_panel=_WHAT),
     ] = None,
     legend: options.LegendName = "",
+    wald: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            "--wald",
+            metavar="PAN MS",
+            help="To learn sharpening: patches of this scene, reduced by the ratio of its pixels. Sizes and places "
+            "are in pixels of MS.",
+            show_default=False,
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
+    ms_bands: options.MsBands = None,
+    sensor: options.Sensor = "other",
+    align: options.Align = False,
+    maximum: Annotated[
+        int | None,
+        typer.Option(
+            "--maximum",
+            min=1,
+            help="With --wald: the sensor's largest digital number, such as 2047.",
+            show_default="that of the scene, all bits set",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     label_field: Annotated[
         str | None,
         typer.Option(
@@ -98,7 +124,7 @@ def tile(
             "--size",
             min=16,
             help="Side of a tile in pixels.",
-            show_default="512, or what suits the data set",
+            show_default="512, 64 with --wald, or what suits the data set",
             rich_help_panel=_HOW,
         ),
     ] = None,
@@ -190,7 +216,8 @@ def tile(
         typer.Option(
             "--guard",
             min=0,
-            help="Pixels at least between training tiles and all others; no fewer than --size.",
+            help="Pixels at least between training tiles and all others; no fewer than --size, or with --wald than "
+            "twice what filters reach.",
             show_default="--size",
             rich_help_panel=_SPLIT,
         ),
@@ -209,29 +236,37 @@ def tile(
 ) -> None:
     """Cut scenes into training tiles: optical, SAR and labels side by side, with a manifest.
 
-    A run that was stopped goes on when the same command is given again.
+    A run that was stopped goes on when the same command is given again; with --wald it begins anew.
     """
-    _refuse_idle(
+    refuse_idle(
         {
             "--layout": bool(layout) and dataset != "folders",
-            "--label-field": bool(label_field) and not any(_is_drawn(path) for path in labels or ()),
+            "--label-field": bool(label_field) and not any(is_drawn(path) for path in labels or ()),
             "--split": bool(split) and (split_by != "auto" or bool(lists)),
             "--list": bool(lists) and split_by not in ("auto", "list"),
             "--block": block is not None and split_by not in ("auto", "blocks"),
             "--no-survey": not (survey or manifest_only),
         }
     )
+    refuse_beside(given(context), wald=bool(wald))
+    if not (optical or wald):
+        raise TileSetError(
+            "nothing is named to cut", hint="name optical rasters, --dataset NAME and a root, or --wald PAN MS"
+        )
     if dataset == "pancollection":
-        _tile_patches(optical, out, overwrite=overwrite, as_json=as_json)
+        list_patches(optical or [], out, overwrite=overwrite, as_json=as_json)
         return
+    from dataclasses import replace
+
     from rsfuse.geometry.split import Shares
     from rsfuse.raster.scene import Bands
+    from rsfuse.raster.sharpening.wald import WaldSettings
+    from rsfuse.raster.sharpening.wald_plan import WaldCover
     from rsfuse.raster.tiling.scene_lists import read_scene_lists
     from rsfuse.raster.tiling.scene_splits import SplitRule
     from rsfuse.tasks.tile import TileSettings
     from rsfuse.tasks.tile import tile as cut
 
-    chosen = _dataset(optical, sar or [], labels or [], dataset=dataset, layout=layout, legend=legend)
     rule = SplitRule(
         by="none" if split else "list" if lists else split_by,
         shares=Shares(val, test),
@@ -239,13 +274,18 @@ def tile(
         block=block,
         gap=guard,
         everything=split or "train",
-        names=read_scene_lists(lists or [], chosen.scenes),
     )
+    if wald:
+        cover = WaldCover(size or WaldCover.size, halo, window)
+        reduce = WaldSettings(cover, rule, maximum=maximum, overwrite=overwrite)
+        cut_patches(PanMs(*wald, ms_bands, align), sensor, out, reduce, as_json=as_json)
+        return
+    chosen = _dataset(optical or [], sar or [], labels or [], dataset=dataset, layout=layout, legend=legend)
     settings = TileSettings(
         size=size,
         halo=halo,
         edge=edge,
-        rule=rule,
+        rule=replace(rule, names=read_scene_lists(lists or [], chosen.scenes)),
         crop=_crop(crop, window),
         bands=Bands(optical_bands, sar_bands),
         label_field=label_field,
@@ -259,27 +299,6 @@ def tile(
     with show.progress("looking at pixels" if manifest_only else "cutting", "parts") as progress:
         report = cut(chosen, out, settings, progress=progress)
     show_tiles(report, as_json=as_json)
-
-
-def _refuse_idle(idle: dict[str, bool]) -> None:
-    """Refuse options that would change nothing beside the others: whoever gives one expects something of it."""
-    found = [option for option, does_nothing in idle.items() if does_nothing]
-    if found:
-        needs = {
-            "--layout": "it describes --dataset folders",
-            "--label-field": "only polygons have attributes",
-            "--split": "it puts all tiles into one split: give no --split-by and no --list with it",
-            "--list": "it goes with --split-by list alone",
-            "--block": "it goes with --split-by blocks",
-            "--no-survey": "it goes with --manifest-only",
-        }
-        raise TileSetError(f"{found[0]} would do nothing here: {needs[found[0]]}", hint=f"leave {found[0]} out")
-
-
-def _is_drawn(path: Path) -> bool:
-    from rsfuse.raster.drawn.polygons import holds_polygons
-
-    return holds_polygons(path) or path.is_dir()
 
 
 def _dataset(
@@ -321,14 +340,3 @@ def _crop(text: str, window: tuple[int, int, int, int] | None) -> Crop:
     if text and window:
         raise TileSetError("--crop and --window are both given", hint="give one of them")
     return Crop(pixels=window) if window else parse_crop(text)
-
-
-def _tile_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: bool) -> None:
-    """PanCollection: patches for pan-sharpening, which stay where they are."""
-    from rsfuse.raster.sharpening.patches import write_sharpening_set
-
-    if len(roots) != 1:
-        raise TileSetError(f"{len(roots)} roots of PanCollection are given", hint="give one")
-    start = time.monotonic()
-    report = write_sharpening_set(roots[0], out, overwrite=overwrite)
-    show_patches(report, time.monotonic() - start, as_json=as_json)

@@ -44,6 +44,7 @@ def show_patches(report: SharpeningReport, seconds: float, *, as_json: bool) -> 
                 "seconds": round(seconds, 2),
                 "again": not report.written,
                 "sensor": report.sensor,
+                "left_out": report.left_out,
                 "notes": report.notes,
             }
         )

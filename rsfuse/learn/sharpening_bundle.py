@@ -18,7 +18,7 @@ from rsfuse.learn.bundle_files import (
     read_manifest,
     write_bundle,
 )
-from rsfuse.learn.recipes.inputs import SharpeningInputs
+from rsfuse.learn.recipes.inputs import SettledInputs
 from rsfuse.strict import Strict
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class SharpeningManifest(Strict):
     kind: Literal["sharpening"] = "sharpening"
     description: str
     network: dict[str, Any]
-    inputs: SharpeningInputs
+    inputs: SettledInputs
     ratio: int
     """Panchromatic pixels along the side of a multispectral one."""
     maximum: int

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from rsfuse.errors import RsfuseError, TileSetError
-from rsfuse.learn.recipes.recipe import SharpeningRecipe
+from rsfuse.learn.recipes.augmentation import SharpeningAugmentation
+from rsfuse.learn.recipes.recipe import SettledRecipe
 from rsfuse.learn.samples import Share, tile_order
-from rsfuse.raster.sharpening.manifest import SharpeningEntry
+from rsfuse.raster.sharpening.manifest import SharpeningEntry, again
 from rsfuse.raster.sharpening.patches import SharpeningSample, SharpeningSet
 
 SharpeningBatch = tuple[Tensor, Tensor, Tensor]
@@ -47,13 +49,21 @@ def patch_sources(sets: Sequence[SharpeningSet], split: str) -> list[PatchSource
     """
     found = [PatchSource(patches, entry) for patches in sets for entry in patches.select(split)]
     if not found:
-        name = {"train": "train", "val": "valid"}.get(split, split)
         raise TileSetError(
             f"none of {', '.join(str(each.folder) for each in sets)} has patches for {split!r}",
-            hint=f"put {name}_{sets[0].header.sensor}.h5 beside the other files, and write the set again: "
-            f"rsfuse tile --dataset pancollection ROOT --out {sets[0].folder} --overwrite",
+            hint=_wanting(sets[0], split),
         )
     return found
+
+
+def _wanting(patches: SharpeningSet, split: str) -> str:
+    """How a set comes by patches for a split, for a hint."""
+    header = patches.header
+    once_more = again(patches.folder, header.dataset)
+    if header.dataset == "wald":
+        return f"{once_more}; --val, --test and --split say which patches are for what"
+    name = {"train": "train", "val": "valid"}.get(split, split)
+    return f"put {name}_{header.sensor}.h5 beside the other files, and {once_more}"
 
 
 class SharpeningTraining(Dataset[SharpeningItem]):
@@ -63,7 +73,7 @@ class SharpeningTraining(Dataset[SharpeningItem]):
     an error in its place: `raise_broken` raises it.
 
     Args:
-        recipe: batch, crop, divisor, seed.
+        recipe: batch, crop, divisor, augmentation, seed.
         origins: the patches, none smaller than the crop, whose ratio divides the crop.
         stretch: number of the stretch, from 0; a resumed run draws what the undisturbed one would have drawn.
         steps: of every stretch.
@@ -75,7 +85,7 @@ class SharpeningTraining(Dataset[SharpeningItem]):
 
     def __init__(
         self,
-        recipe: SharpeningRecipe,
+        recipe: SettledRecipe,
         origins: Sequence[PatchSource],
         stretch: int,
         steps: int,
@@ -99,7 +109,7 @@ class SharpeningTraining(Dataset[SharpeningItem]):
             sample = _crop(origin.read(), training.crop, chance)
         except RsfuseError as error:
             return error
-        return to_tensors(sample, self._recipe.inputs.divisor)
+        return to_tensors(_moved(sample, self._recipe.augmentation, chance), self._recipe.inputs.divisor)
 
 
 class SharpeningValidation(Dataset[SharpeningItem]):
@@ -152,3 +162,17 @@ def _crop(sample: SharpeningSample, side: int, chance: np.random.Generator) -> S
         pan=sample.pan[fine],
         reference=None if sample.reference is None else sample.reference[fine],
     )
+
+
+def _moved(
+    sample: SharpeningSample, augmentation: SharpeningAugmentation, chance: np.random.Generator
+) -> SharpeningSample:
+    """All three images mirrored and turned alike."""
+    turns = int(chance.integers(4)) if augmentation.quarter_turns else 0
+    axes = tuple(axis for axis in (-2, -1) if augmentation.flips and chance.integers(2))
+
+    def move(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.ascontiguousarray(np.rot90(np.flip(image, axes), turns, (-2, -1)))
+
+    reference = None if sample.reference is None else move(sample.reference)
+    return SharpeningSample(move(sample.ms), move(sample.pan), reference)

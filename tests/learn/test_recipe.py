@@ -13,7 +13,7 @@ SEEDS = {
     "whfnet": ("whu-opt-sar", "ddhr-xian", "ddhr-pohang", "pie-rgb-sar", "porto-alegre"),
     "mfafnet": ("whu-opt-sar", "yyx-opt-sar", "porto-alegre"),
     "f2net": ("deepglobe", "inria", "dubai"),
-    "cf2n": ("wv3", "qb", "gf2"),
+    "cf2n": ("wv3", "qb", "gf2", "scene"),
     "unet": ("whu-opt-sar", "yyx-opt-sar", "ddhr-sk", "porto-alegre", "dubai", "terramesh"),
     "late-fusion": ("whu-opt-sar", "porto-alegre"),
     "deeplabv3plus": ("dubai",),

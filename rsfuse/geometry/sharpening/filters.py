@@ -123,3 +123,9 @@ def _parts(span: Span) -> list[Span]:
         (max(start, span[0]), min(start + _BLOCK, span[1]))
         for start in range(span[0] - span[0] % _BLOCK, span[1], _BLOCK)
     ]
+
+
+def within(part: tuple[Span, Span], wide: tuple[Span, Span]) -> tuple[slice, slice]:
+    """Where rows and columns lie in an array of wider ones."""
+    rows, columns = (slice(low - first, high - first) for (low, high), (first, _) in zip(part, wide, strict=True))
+    return rows, columns

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.geometry.sharpening.filters import Axis, Filter, Span
-from rsfuse.geometry.sharpening.kernels import LANCZOS, gaussian
+from rsfuse.geometry.sharpening.kernels import LANCZOS, Kernel, cubic, gaussian
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class Placement:
         """Panchromatic pixels along the side of a multispectral one, the geometric mean of both axes."""
         return math.sqrt(self.rows.ratio * self.columns.ratio)
 
+    def moved(self, right: float, down: float) -> Placement:
+        """The same, with the multispectral image so many of its pixels aside."""
+        rows = replace(self.rows, first=self.rows.first + down)
+        return Placement(rows, replace(self.columns, first=self.columns.first + right))
+
     def enlarging(self) -> Filter:
         """From the multispectral grid to the panchromatic one, by interpolation: EXP."""
         rows, columns = (Axis(each.coarse, 1 / each.ratio, each.first, LANCZOS) for each in (self.rows, self.columns))
@@ -75,8 +81,16 @@ class Placement:
 
     def reducing(self, gain: float) -> Filter:
         """From the panchromatic grid to the multispectral one, as a sensor of that gain at Nyquist sees it."""
+        return self._to_coarse(lambda ratio: gaussian(gain, ratio))
+
+    def resizing(self) -> Filter:
+        """From the panchromatic grid to the multispectral one, by cubic convolution."""
+        return self._to_coarse(cubic)
+
+    def _to_coarse(self, kernel: Callable[[float], Kernel]) -> Filter:
+        """A filter with a kernel for the ratio of each axis."""
         rows, columns = (
-            Axis(each.fine, each.ratio, -each.first * each.ratio, gaussian(gain, each.ratio))
+            Axis(each.fine, each.ratio, -each.first * each.ratio, kernel(each.ratio))
             for each in (self.rows, self.columns)
         )
         return Filter(rows, columns)

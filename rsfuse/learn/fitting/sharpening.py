@@ -15,9 +15,9 @@ from rsfuse.learn.fitting.data import FitData
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.module import FittingModule
-from rsfuse.learn.fitting.sharpening_checks import check_sets, check_sizes
+from rsfuse.learn.fitting.sharpening_checks import check_sizes, settle
 from rsfuse.learn.fitting.subject import Subject
-from rsfuse.learn.recipes.recipe import SharpeningRecipe
+from rsfuse.learn.recipes.recipe import SettledRecipe, SharpeningRecipe
 from rsfuse.learn.samples import Share
 from rsfuse.learn.sharpening_bundle import SharpeningManifest, build_sharpener, save_sharpening_bundle
 from rsfuse.learn.sharpening_samples import (
@@ -46,15 +46,15 @@ class Sharpening(Subject):
         RecipeError: if the crop, the balance or the batch cannot be.
     """
 
-    recipe: SharpeningRecipe
+    recipe: SettledRecipe
     data: SharpeningData
 
     def __init__(self, recipe: SharpeningRecipe, sets: Sequence[SharpeningSet], means: FitMeans) -> None:
-        check_sets(recipe, sets)
+        settled = settle(recipe, sets)
         self.sets, self.header = sets, sets[0].header
         self.training, self.validation = patch_sources(sets, "train"), patch_sources(sets, "val")
-        check_sizes(recipe, self.training, self.validation)
-        super().__init__(recipe, SharpeningData(recipe, self.training, self.validation, means))
+        check_sizes(settled, self.training, self.validation)
+        super().__init__(settled, SharpeningData(settled, self.training, self.validation, means))
 
     def network(self, *, fresh: bool = False) -> nn.Module:
         """As the recipe says, for the bands and the ratio at hand; none starts from trained weights."""
@@ -97,7 +97,7 @@ class SharpeningData(FitData):
 
     def __init__(
         self,
-        recipe: SharpeningRecipe,
+        recipe: SettledRecipe,
         training: Sequence[PatchSource],
         validation: Sequence[PatchSource],
         means: FitMeans,
@@ -130,7 +130,7 @@ class SharpeningModule(FittingModule):
     more_is_better: ClassVar[bool] = False
     score_names: ClassVar[tuple[str, ...]] = ("ergas", "sam", "psnr")
 
-    def __init__(self, recipe: SharpeningRecipe, network: nn.Module, length: Length, header: SharpeningHeader) -> None:
+    def __init__(self, recipe: SettledRecipe, network: nn.Module, length: Length, header: SharpeningHeader) -> None:
         super().__init__(recipe, network, length)
         self._ratio, self._maximum = header.ratio, header.maximum / recipe.inputs.divisor
         self._totals = torch.zeros(2, len(self.score_names), dtype=torch.float64)
@@ -166,7 +166,8 @@ class SharpeningModule(FittingModule):
 
 
 def _told(patches: SharpeningSet) -> str:
-    """Sensor and training files of a set."""
-    files = dict.fromkeys(entry.file for entry in patches.select("train"))
-    sensor = SENSORS[patches.header.sensor].name if patches.header.sensor in SENSORS else patches.header.sensor
-    return f"{sensor}: {', '.join(files)} ({len(patches.select('train'))} patches)"
+    """Sensor, and scenes or training files, of a set."""
+    header, training = patches.header, patches.select("train")
+    named = header.scenes or dict.fromkeys(entry.file for entry in training)
+    sensor = SENSORS[header.sensor].name if header.sensor in SENSORS else header.sensor
+    return f"{sensor}: {', '.join(named)} ({len(training)} patches)"

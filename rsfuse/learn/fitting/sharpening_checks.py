@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rsfuse.errors import RecipeError, TileSetError
-from rsfuse.learn.recipes.recipe import SharpeningRecipe
+from rsfuse.learn.recipes.recipe import SettledRecipe, SharpeningRecipe
 from rsfuse.learn.sharpening_samples import PatchSource
 from rsfuse.raster.sharpening.manifest import SharpeningHeader
 from rsfuse.raster.sharpening.patches import SharpeningSet
 
 
-def check_sets(recipe: SharpeningRecipe, sets: Sequence[SharpeningSet]) -> None:
-    """Refuse sets that differ from each other or from the recipe.
+def settle(recipe: SharpeningRecipe, sets: Sequence[SharpeningSet]) -> SettledRecipe:
+    """The recipe for these sets; refuse sets that differ from each other or from it.
 
     A divisor above the sensor's largest digital number is let through: CF2N's own code has one for Gaofen-2.
 
@@ -22,11 +22,14 @@ def check_sets(recipe: SharpeningRecipe, sets: Sequence[SharpeningSet]) -> None:
     """
     for other in sets[1:]:
         _check_agreement(sets[0], other)
-    _check_inputs(recipe, sets[0])
-    _check_training(recipe, sets[0].header)
+    header = sets[0].header
+    settled = recipe.settled(header.bands, header.maximum)
+    _check_inputs(settled, sets[0])
+    _check_training(settled, header)
+    return settled
 
 
-def check_sizes(recipe: SharpeningRecipe, training: Sequence[PatchSource], validation: Sequence[PatchSource]) -> None:
+def check_sizes(recipe: SettledRecipe, training: Sequence[PatchSource], validation: Sequence[PatchSource]) -> None:
     """Refuse training patches smaller than the crop, and validation patches of several sizes.
 
     Raises:
@@ -62,7 +65,7 @@ def _described(header: SharpeningHeader) -> str:
     return f"{len(header.bands)} bands ({', '.join(header.bands)}) at ratio {header.ratio}, up to {header.maximum}"
 
 
-def _check_inputs(recipe: SharpeningRecipe, patches: SharpeningSet) -> None:
+def _check_inputs(recipe: SettledRecipe, patches: SharpeningSet) -> None:
     """Bands, ratio and divisor against those of the patches."""
     header, inputs = patches.header, recipe.inputs
     if inputs.ms != header.bands:
@@ -85,7 +88,7 @@ def _check_inputs(recipe: SharpeningRecipe, patches: SharpeningSet) -> None:
         )
 
 
-def _check_training(recipe: SharpeningRecipe, header: SharpeningHeader) -> None:
+def _check_training(recipe: SettledRecipe, header: SharpeningHeader) -> None:
     crop, ratio = recipe.training.crop, header.ratio
     if crop % ratio:
         raise RecipeError(

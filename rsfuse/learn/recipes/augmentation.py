@@ -66,4 +66,17 @@ class Augmentation(Strict):
         return self
 
 
+class SharpeningAugmentation(Strict):
+    """What is varied at random where a network learns to sharpen: panchromatic, multispectral and reference alike.
+
+    It wants pixels that are areas, as patches of `rsfuse tile --wald` have. Those of PanCollection lie half a pixel
+    off the middle of what they cover, and a mirror puts them on the other side.
+    """
+
+    flips: bool = False
+    """Mirror left-right half the time, and up-down half the time."""
+    quarter_turns: bool = False
+    """Turn by multiples of 90 degrees."""
+
+
 NO_AUGMENTATION = Augmentation(flips=False, quarter_turns=False)

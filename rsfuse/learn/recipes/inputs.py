@@ -84,7 +84,15 @@ class Inputs(Strict):
 class SharpeningInputs(Strict):
     """What goes into a network that sharpens: digital numbers over the largest that the sensor gives."""
 
+    ms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Names of the multispectral bands, in the order of the channels; None for those of the patches."""
+    divisor: Positive | None = None
+    """What digital numbers are divided by: 2047 for 11 bits, 1023 for the 10 bits of GF-2; None for the maximum of the
+    patches."""
+
+
+class SettledInputs(SharpeningInputs):
+    """The same with nothing left to the patches."""
+
     ms: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of the multispectral bands, in the order of the channels."""
     divisor: Positive
-    """What digital numbers are divided by: 2047 for 11 bits, 1023 for the 10 bits of GF-2."""

@@ -13,8 +13,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
 from rsfuse.errors import RecipeError, did_you_mean
-from rsfuse.learn.recipes.augmentation import Augmentation
-from rsfuse.learn.recipes.inputs import Inputs, MomentScaling, SharpeningInputs
+from rsfuse.learn.recipes.augmentation import Augmentation, SharpeningAugmentation
+from rsfuse.learn.recipes.inputs import Inputs, MomentScaling, SettledInputs, SharpeningInputs
 from rsfuse.learn.recipes.loss import Loss
 from rsfuse.learn.recipes.training import Optimizer, Schedule, Training
 from rsfuse.strict import Strict
@@ -53,7 +53,19 @@ class Recipe(_Recipe):
 class SharpeningRecipe(_Recipe):
     """How a network that sharpens is trained: to the mean absolute difference from the reference."""
 
-    inputs: SharpeningInputs
+    inputs: SharpeningInputs = SharpeningInputs()
+    augmentation: SharpeningAugmentation = SharpeningAugmentation()
+
+    def settled(self, bands: tuple[str, ...], maximum: int) -> SettledRecipe:
+        """The recipe for patches of some bands, whose largest digital number is the maximum."""
+        inputs = SettledInputs(ms=self.inputs.ms or bands, divisor=self.inputs.divisor or maximum)
+        return SettledRecipe.model_validate(dict(self) | {"inputs": inputs})
+
+
+class SettledRecipe(SharpeningRecipe):
+    """The same with nothing left to the patches."""
+
+    inputs: SettledInputs
 
 
 AnyRecipe = Recipe | SharpeningRecipe

@@ -14,8 +14,13 @@ from rsfuse.raster.sharpening.values import SharpeningStatistics
 from rsfuse.raster.table import read_table, write_table
 from rsfuse.strict import Strict, checked
 
-AGAIN = "write the set again: rsfuse tile --dataset pancollection ROOT --out {folder} --overwrite"
-"""What to do about a set that is no longer good for anything, for hints."""
+Source = Literal["pancollection", "wald"]
+"""Where patches come from: files of PanCollection, or a scene of the user's own, by Wald's protocol."""
+
+_WRITTEN_BY: dict[str, str] = {
+    "pancollection": "rsfuse tile --dataset pancollection ROOT",
+    "wald": "rsfuse tile --wald PAN MS",
+}
 
 _FIELDS = {
     "name": "string",
@@ -52,7 +57,7 @@ class _Patches(Strict):
 
 
 class SourceFile(Strict):
-    """An HDF5 file: its absolute path, and its size in bytes when the set was written."""
+    """An HDF5 file: its path, from the set's own folder if it lies there, and its size in bytes when it was written."""
 
     path: str
     bytes: int
@@ -66,6 +71,7 @@ class SharpeningHeader(Strict):
         version: of this format.
         software: what wrote it.
         dataset: where the patches come from.
+        scenes: files that they were cut from, as a card tells them; none where they were patches from the first.
         sensor: its code, as "gf2".
         bands: names of the multispectral bands, in order.
         ratio: panchromatic pixels along the side of a multispectral one.
@@ -79,7 +85,8 @@ class SharpeningHeader(Strict):
     kind: Literal["sharpening"] = "sharpening"
     version: Literal[1] = 1
     software: str
-    dataset: Literal["pancollection"] = "pancollection"
+    dataset: Source = "pancollection"
+    scenes: tuple[str, ...] = ()
     sensor: str
     bands: tuple[str, ...]
     ratio: int
@@ -128,6 +135,11 @@ def write_sharpening_manifest(folder: Path, header: SharpeningHeader, entries: S
     write_table(folder / TILES, header.model_dump(), [entry.model_dump() for entry in entries], _FIELDS)
 
 
+def again(folder: Path, dataset: str) -> str:
+    """What to do about a set that is no longer good for anything, for hints."""
+    return f"write the set again: {_WRITTEN_BY.get(dataset, 'rsfuse tile ...')} --out {folder} --overwrite"
+
+
 def read_sharpening_manifest(folder: Path) -> tuple[SharpeningHeader, tuple[SharpeningEntry, ...]]:
     """Header and patches of a set.
 
@@ -138,15 +150,15 @@ def read_sharpening_manifest(folder: Path) -> tuple[SharpeningHeader, tuple[Shar
     if not path.is_file():
         raise TileSetError(
             f"{folder} is not a tile set: it has no {TILES}",
-            hint=f"name a folder that this wrote: rsfuse tile --dataset pancollection ROOT --out {folder}",
+            hint="name a folder that this wrote: " + _writing(folder),
         )
     header, records = read_table(path)
     if header.get("kind") != "sharpening":
         raise TileSetError(
             f"{path} is of {header.get('kind', 'another kind')}, not of patches for sharpening",
-            hint="name a folder that rsfuse tile --dataset pancollection wrote",
+            hint="name a folder that this wrote: " + _writing(folder),
         )
-    hint = AGAIN.format(folder=folder)
+    hint = again(folder, header.get("dataset", ""))
     told = checked(SharpeningHeader, header, str(path), kind=TileSetError, hint=hint)
     patches = checked(_Patches, {"patches": records}, str(path), kind=TileSetError, hint=hint).patches
     strange = {entry.file for entry in patches} - told.files.keys()
@@ -156,3 +168,7 @@ def read_sharpening_manifest(folder: Path) -> tuple[SharpeningHeader, tuple[Shar
             hint=hint,
         )
     return told, patches
+
+
+def _writing(folder: Path) -> str:
+    return ", or ".join(f"{command} --out {folder}" for command in _WRITTEN_BY.values())

@@ -1,13 +1,15 @@
-"""SharpeningSet: patches for pan-sharpening, read straight from the HDF5 files of PanCollection.
+"""SharpeningSet: patches for pan-sharpening, read straight from HDF5 files.
 
-No pixel is copied: the folder holds tiles.json alone, a table of patches, with the files that they lie in.
+Of PanCollection no pixel is copied: the folder holds tiles.json alone, a table of patches, with the files that they lie
+in. Patches of a user's own scene (`rsfuse.raster.sharpening.wald`) lie beside their table.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,9 @@ from rsfuse.raster.disk import writing
 from rsfuse.raster.manifest import TILES
 from rsfuse.raster.opening import Closing
 from rsfuse.raster.sharpening.manifest import (
-    AGAIN,
     SharpeningEntry,
     SharpeningHeader,
+    again,
     plan_patches,
     read_sharpening_manifest,
     write_sharpening_manifest,
@@ -56,6 +58,7 @@ class SharpeningReport:
         patches: how many each split has.
         written: false where the set was there already, of the same files.
         notes: what a user should know before trusting it, a sentence each.
+        left_out: how many patches are not in it, for which reason.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class SharpeningReport:
     patches: dict[str, int]
     written: bool
     notes: tuple[str, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def write_sharpening_set(root: Path, folder: Path, *, overwrite: bool = False) -> SharpeningReport:
@@ -86,7 +90,7 @@ def write_sharpening_set(root: Path, folder: Path, *, overwrite: bool = False) -
     )
     if not overwrite and _holds(folder, header, entries):
         return replace(done, written=False)
-    _check_folder(folder, overwrite=overwrite)
+    check_folder(folder, (), overwrite=overwrite)
     header = header.model_copy(update={"statistics": measure_patches(collection)})
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,7 +132,7 @@ class SharpeningSet(Closing):
             TileSetError: if its file is gone, has changed or is damaged.
         """
         opened = self._handle(entry.file)
-        with reading_patches(Path(self.header.files[entry.file].path)):
+        with reading_patches(self._path(entry.file)):
             ms, pan = (opened[key][entry.index].astype(np.float32) for key in ("ms", "pan"))
             reference = None if entry.split == "full" else opened["gt"][entry.index].astype(np.float32)
         return SharpeningSample(ms, pan, reference)
@@ -151,8 +155,8 @@ class SharpeningSet(Closing):
 
     def _locate(self, name: str) -> Path:
         """Path of a file that is still what it was."""
-        source = self.header.files[name]
-        path, hint = Path(source.path), "put the file back, or " + AGAIN.format(folder=self.folder)
+        source, path = self.header.files[name], self._path(name)
+        hint = f"put the file back, or {again(self.folder, self.header.dataset)}"
         if not path.is_file():
             raise TileSetError(f"{path}, which {self.folder / TILES} names, is gone", hint=hint)
         size = path.stat().st_size
@@ -162,6 +166,9 @@ class SharpeningSet(Closing):
                 hint=hint,
             )
         return path
+
+    def _path(self, name: str) -> Path:
+        return self.folder / self.header.files[name].path
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_handles": {}}
@@ -178,16 +185,31 @@ def _holds(folder: Path, header: SharpeningHeader, entries: list[SharpeningEntry
     )
 
 
-def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder with anything in it but what may be replaced."""
-    held = {path.name for path in folder.iterdir()} - {f".{TILES}.part"} if folder.is_dir() else set()
-    if not (held or folder.is_file()) or (overwrite and held == {TILES}):
+def check_folder(folder: Path, files: Collection[str], *, overwrite: bool) -> None:
+    """Refuse a folder with anything in it but what may be replaced.
+
+    Args:
+        folder: of a set to be written.
+        files: names of patch files that a set may have in its folder.
+        overwrite: whether a set that is there may be replaced.
+
+    Raises:
+        OutputError: saying what it holds.
+    """
+    left = {part_of(name) for name in (TILES, *files)}  # by a run that was killed
+    held = {path.name for path in folder.iterdir()} - left if folder.is_dir() else set()
+    ours = TILES in held and held <= {TILES, *files}
+    if not (held or folder.is_file()) or (overwrite and ours):
         return
-    ours = held == {TILES}
     raise OutputError(
         f"{folder} {'is a file' if folder.is_file() else 'is not empty: it holds ' + _first(held)}",
         hint="choose another --out, or " + ("add --overwrite to replace the set" if ours else "empty the folder"),
     )
+
+
+def part_of(name: str) -> str:
+    """What a file is called until it is whole."""
+    return f".{name}.part"
 
 
 def _first(names: set[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -86,20 +86,12 @@ class PanMsScene(Closing):
             self._check_ratio(own.grid)
             self.ratio: int = round(math.sqrt(self._ratios[0] * self._ratios[1]))
             """Nearest whole number of panchromatic pixels along the side of a multispectral one."""
+            coarse = self._coarse_grid(own.grid)
+            self._coarse = opened.enter_context(AlignedRaster(ms, coarse, bands=bands))
             placement = _placement(self.grid, own.grid, self._ratios)
-            # on the coarse grid, which networks want, and all of them where pixels lie askew
-            located = self._coarse_grid(own.grid)
-            self._coarse = opened.enter_context(AlignedRaster(ms, located, bands=bands))
-            self._ms, self._placed = own, placement
-            if placement is None:
-                self._ms = self._coarse
-                rows, columns = (
-                    Along.by_area(self.ratio, fine, coarse)
-                    for fine, coarse in zip(self.grid.shape, located.shape, strict=True)
-                )
-                self._placed = Placement(rows, columns)
-            elif shift != (0.0, 0.0):
-                self._placed = _moved(placement, shift)
+            self._ms = self._coarse if placement is None else own
+            self.placement: Placement = (placement or _by_area(self.ratio, self.grid, coarse)).moved(*shift)
+            """Where multispectral pixels lie among panchromatic ones."""
             self._opened = opened.pop_all()
         self.bands: tuple[str, ...] = self._ms.names
         """Names of the multispectral bands."""
@@ -129,12 +121,6 @@ class PanMsScene(Closing):
         )
         return inside and self._pan.is_gapless and self._ms.is_gapless
 
-    @property
-    def placement(self) -> Placement:
-        """Where multispectral pixels lie among panchromatic ones."""
-        assert self._placed is not None
-        return self._placed
-
     def again(self) -> PanMsScene:
         """The same rasters opened once more, for another thread."""
         return PanMsScene(self._asked.pan, self._asked.ms, bands=self._asked.bands, shift=self._asked.shift)
@@ -151,7 +137,10 @@ class PanMsScene(Closing):
 
         Raises:
             SceneError: if a file is truncated or damaged.
+            GridMismatchError: if there are no coordinates, and one raster is not the ratio times as large as the other.
         """
+        if self.grid.crs is None and self._coarse.grid.shape != self._coarse_shape:
+            raise self._unlike()
         left, top, width, height = (int(each) for each in window.flatten())
         coarse = Window(*(each // self.ratio for each in (left, top, width, height)))
         pan, known = self._pan.read(window)
@@ -199,14 +188,25 @@ class PanMsScene(Closing):
         seen[:, across < 0] = False
         return seen
 
+    @property
+    def _coarse_shape(self) -> tuple[int, int]:
+        """Of the panchromatic grid made coarser by the whole ratio."""
+        return -(-self.grid.height // self.ratio), -(-self.grid.width // self.ratio)
+
     def _coarse_grid(self, own: Grid) -> Grid:
         """The panchromatic grid made coarser by the whole ratio, moved to where the multispectral image says it is."""
         if self.grid.crs is None and own.crs is None:
             return own
         scaled = self.grid.transform * Affine.scale(self.ratio)
-        shape = tuple(-(-each // self.ratio) for each in self.grid.shape)
-        assert len(shape) == 2
-        return Grid(self.grid.crs, scaled * Affine.translation(*self._asked.shift), shape)
+        return Grid(self.grid.crs, scaled * Affine.translation(*self._asked.shift), self._coarse_shape)
+
+    def _unlike(self) -> GridMismatchError:
+        (height, width), (rows, columns) = self.grid.shape, self._coarse.grid.shape
+        return GridMismatchError(
+            f"{self._asked.pan} is {width} x {height} px and {self._asked.ms} {columns} x {rows}, without coordinates: "
+            f"at ratio {self.ratio} a network wants {self._coarse_shape[1]} x {self._coarse_shape[0]}",
+            hint="give both a CRS: gdal_edit.py -a_srs EPSG:... FILE; or choose a --method",
+        )
 
     def _check_ratio(self, own: Grid) -> None:
         low, high = _RATIOS
@@ -254,10 +254,9 @@ def _placement(fine: Grid, coarse: Grid, ratios: tuple[float, float]) -> Placeme
     return Placement(rows, columns)
 
 
-def _moved(placement: Placement, shift: tuple[float, float]) -> Placement:
-    right, down = shift
-    rows = replace(placement.rows, first=placement.rows.first + down)
-    return Placement(rows, replace(placement.columns, first=placement.columns.first + right))
+def _by_area(ratio: int, fine: Grid, coarse: Grid) -> Placement:
+    rows, columns = (Along.by_area(ratio, *lengths) for lengths in zip(fine.shape, coarse.shape, strict=True))
+    return Placement(rows, columns)
 
 
 def _read(raster: AlignedRaster, rows: Span, columns: Span) -> tuple[Image, Mask]:

@@ -1,8 +1,9 @@
-"""What the values of PanCollection's patches look like, and whether they are the sensor's at all."""
+"""What the values of patches look like, and whether those of PanCollection are the sensor's at all."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -44,32 +45,57 @@ def measure_patches(collection: PanCollection, *, sample: int = _SAMPLE) -> Shar
         with reading_patches(file.path), h5py.File(file.path) as opened:
             blocks = {key: _checked(file, key, opened[key], collection.sensor) for key in file.keys}
             if file.split == "train":
-                ms, pan = (_describe(opened[key], blocks.pop(key), sample) for key in ("ms", "pan"))
-                named = zip(ms, collection.sensor.bands, strict=True)
-                statistics = SharpeningStatistics(
-                    ms=tuple(band.model_copy(update={"name": name}) for band, name in named),
-                    pan=pan[0].model_copy(update={"name": "pan"}),
-                )
+                described = {key: _describe(opened[key], blocks.pop(key), sample) for key in ("ms", "pan")}
+                statistics = _named(described, collection.sensor.bands)
             for each in blocks.values():
                 for _ in each:
                     pass
     return statistics
 
 
+def describe_training(path: Path, bands: Sequence[str], *, sample: int = _SAMPLE) -> SharpeningStatistics:
+    """Statistics of a file of training patches whose values are known to be good.
+
+    Args:
+        path: of the HDF5 file.
+        bands: names of those of ms.
+        sample: as for `measure_patches`.
+
+    Raises:
+        TileSetError: if the file is damaged.
+    """
+    with reading_patches(path), h5py.File(path) as opened:
+        described = {key: _describe(opened[key], _blocks(opened[key]), sample) for key in ("ms", "pan")}
+    return _named(described, bands)
+
+
+def _named(described: Mapping[str, tuple[BandStatistics, ...]], bands: Sequence[str]) -> SharpeningStatistics:
+    ms = zip(described["ms"], bands, strict=True)
+    return SharpeningStatistics(
+        ms=tuple(band.model_copy(update={"name": name}) for band, name in ms),
+        pan=described["pan"][0].model_copy(update={"name": "pan"}),
+    )
+
+
+def _blocks(patches: Any) -> Iterator[NDArray[Any]]:
+    """Some patches (n, C, h, w) of an array after the other."""
+    rows = max(1, _BLOCK_BYTES // (patches.dtype.itemsize * int(np.prod(patches.shape[1:]))))
+    for first in range(0, len(patches), rows):
+        yield patches[first : first + rows]
+
+
 def _checked(file: PatchFile, key: str, patches: Any, sensor: Sensor) -> Iterator[NDArray[Any]]:
     """Blocks (n, C, h, w) of an array, one after the other, each after a look at its values."""
     original = key == "gt" or file.split == "full"  # all others were filtered
     spare = 0.0 if original else _OVERSHOOT * sensor.maximum
-    rows = max(1, _BLOCK_BYTES // (patches.dtype.itemsize * int(np.prod(patches.shape[1:]))))
-    peak = 0.0
-    for first in range(0, len(patches), rows):
-        block: NDArray[Any] = patches[first : first + rows]
+    peak, first = 0.0, 0
+    for block in _blocks(patches):
         low, high = block.min((1, 2, 3)), block.max((1, 2, 3))
         strange = np.flatnonzero(~((low >= -spare) & (high <= sensor.maximum + spare)))  # nor is NaN within them
         if strange.size:
             at = int(strange[0])
             raise _beyond(f"{file.path}: patch {first + at} of {key!r}", float(low[at]), float(high[at]), sensor)
-        peak = max(peak, float(high.max()))
+        peak, first = max(peak, float(high.max())), first + len(block)
         yield block
     if peak <= 1:
         raise TileSetError(

@@ -1,6 +1,8 @@
-"""Class codes at half the size: what an overview of a map shows."""
+"""Rasters at half the size: what an overview shows of a map, and of an image."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,3 +46,41 @@ def _either(one: Codes, other: Codes, where: NDArray[np.bool_]) -> Codes:
     """One where a condition holds and the other elsewhere, by bits: several times as fast as np.where."""
     chosen: Codes = other ^ ((one ^ other) & np.negative(where.view(np.uint8)))
     return chosen
+
+
+def averaged(
+    pixels: NDArray[Any], valid: NDArray[np.bool_], nodata: float | None
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """The mean of every four pixels, of those that are valid; whole numbers are rounded.
+
+    Args:
+        pixels: (B, h, w) numbers; of an odd row or column at the end, two pixels or one stand for four.
+        valid: (h, w).
+        nodata: what becomes of four that are not valid; None for 0.
+
+    Returns:
+        pixels: (B, h / 2, w / 2), rounded up, of the same type.
+        valid: (h / 2, w / 2), where one of the four is.
+    """
+    odd = [(0, side % 2) for side in valid.shape]
+    if any(map(any, odd)):
+        pixels, valid = np.pad(pixels, ((0, 0), *odd), mode="edge"), np.pad(valid, odd, mode="edge")
+    if valid.all():
+        return _mean(_summed(pixels), 4, pixels.dtype), valid[::2, ::2]
+    counts = _summed(valid[None].view(np.uint8))[0]
+    mean = _mean(_summed(np.where(valid, pixels, 0)), np.maximum(counts, 1), pixels.dtype)
+    mean[:, counts == 0] = 0 if nodata is None else nodata
+    return mean, counts > 0
+
+
+def _summed(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Of every four: of pairs of rows first, which lie side by side in memory."""
+    wide = pixels.dtype if pixels.dtype.kind == "f" else np.dtype(np.int64 if pixels.dtype.itemsize > 2 else np.int32)
+    rows = np.add(pixels[:, ::2], pixels[:, 1::2], dtype=wide)
+    return np.asarray(rows[..., ::2] + rows[..., 1::2])
+
+
+def _mean(sums: NDArray[Any], counts: NDArray[Any] | int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    if dtype.kind == "f":
+        return np.asarray(sums / counts, dtype)
+    return np.asarray((sums + counts // 2) // counts, dtype)

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 import rsfuse
 from rsfuse.geometry.grid import Grid
-from rsfuse.geometry.halving import halved
+from rsfuse.geometry.halving import averaged, halved
 from rsfuse.legend import Legend
 from rsfuse.raster.cog import DRAFT, write_cog, write_pyramid
 from rsfuse.raster.described import describe_like
@@ -60,7 +60,7 @@ class Content:
 class Draft:
     """A raster that is written window by window, and then sealed.
 
-    Packing and writing happen in a thread of their own, one window behind. Of a map the overviews are made on the way.
+    Packing and writing happen in a thread of their own, one window behind, and overviews are made on the way.
 
     Args:
         path: of the finished file; what is there is replaced in one go.
@@ -86,10 +86,14 @@ class Draft:
         self._sealed = False
 
     def _halves(self) -> int:
-        """How often a map is halved until it is a block."""
-        if self._content.legend is None:
+        """How often it is halved until it is a block; a mask is not: GDAL makes such overviews in the end."""
+        if self._is_masked:
             return 0
         return min((-(-max(self._grid.shape) // BLOCK) - 1).bit_length(), _MOST_HALVES)
+
+    @property
+    def _is_masked(self) -> bool:
+        return self._content.nodata is None and not self._content.gapless
 
     def _create(self, level: int) -> DatasetWriter:
         content, grid = self._content, self._grid
@@ -129,17 +133,19 @@ class Draft:
                 self._pending.result()
 
     def _store(self, window: Window, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
-        if self._content.nodata is None and not self._content.gapless:
+        if self._is_masked:
             with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
                 self._files[0].write(pixels, window=window)
                 self._files[0].write_mask(valid, window=window)
             return
         self._files[0].write(pixels, window=window)
-        codes = pixels[0]
         for level, file in enumerate(self._files[1:], 1):
-            codes = halved(codes)
+            if self._content.legend is not None:
+                pixels = halved(pixels[0])[None]
+            else:
+                pixels, valid = averaged(pixels, valid, self._content.nodata)
             top, left = int(window.row_off) >> level, int(window.col_off) >> level
-            file.write(codes, 1, window=Window(left, top, codes.shape[1], codes.shape[0]))
+            file.write(pixels, window=Window(left, top, pixels.shape[2], pixels.shape[1]))
 
     def seal(self) -> None:
         """Pack all that was written, and give it its name; done at the end of a `with` as well.
@@ -155,11 +161,14 @@ class Draft:
         with writing(self._path):
             for file in self._files:
                 file.close()
-            if self._content.legend is None:
+            if self._is_masked:
                 write_cog(self._folder / "0.tif", finished, resampling="AVERAGE", predictor=True)
+            else:
+                levels = [Path(file.name) for file in self._files]
+                write_pyramid(levels, finished, predictor=self._content.legend is None)
+            if self._content.legend is None:
                 names.unlink(missing_ok=True)  # of what was there before
             else:
-                write_pyramid([Path(file.name) for file in self._files], finished)
                 part = self._folder / "names.xml"
                 part.write_text(category_names(self._content.legend), encoding="utf-8")
                 part.replace(names)

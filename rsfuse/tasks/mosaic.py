@@ -15,9 +15,9 @@ from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
 from rsfuse.legend import Legend
 from rsfuse.raster.disk import check_free
+from rsfuse.raster.draft import Content, Draft
 from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.mosaics.agreement import agreed_legend
-from rsfuse.raster.draft import Content, Draft
 from rsfuse.raster.mosaics.linked import write_linked
 from rsfuse.raster.mosaics.mosaic import Design, Mosaic
 from rsfuse.raster.mosaics.region import Region, Target

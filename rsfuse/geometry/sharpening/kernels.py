@@ -4,6 +4,7 @@
 |--------------|-----------------------------------------------------|-------------------------------------|
 | Lanczos      | multispectral pixels on the panchromatic grid (EXP) | Duchon, J. Appl. Meteor. 18, 1979   |
 | gaussian     | what the multispectral sensor sees of the ground    | Aiazzi et al., PE&RS 72(5), 2006    |
+| cubic        | a coarse panchromatic image, where one is judged by | Keys, IEEE Trans. ASSP 29(6), 1981  |
 """
 
 from __future__ import annotations
@@ -57,3 +58,20 @@ def gaussian(gain: float, ratio: float) -> Kernel:
         raise ValueError(f"a gain at Nyquist is between 0 and 1, not {gain}")
     sigma = ratio * math.sqrt(-2 * math.log(gain)) / math.pi
     return Kernel(4.5 * sigma, lambda distance: np.exp(-(distance**2) / (2 * sigma**2)))
+
+
+@lru_cache  # as for `gaussian`
+def cubic(ratio: float) -> Kernel:
+    """Cubic convolution stretched to pixels `ratio` times as large, as the usual toolboxes reduce an image.
+
+    Args:
+        ratio: fine pixels along the side of a coarse one.
+    """
+    return Kernel(2 * ratio, lambda distance: _keys(np.abs(distance) / ratio))
+
+
+def _keys(distance: Floats) -> Floats:
+    """Keys's kernel with a = -1/2, of distances from 0 to 2."""
+    near = (1.5 * distance - 2.5) * distance**2 + 1
+    far = ((-0.5 * distance + 2.5) * distance - 4) * distance + 2
+    return np.where(distance <= 1, near, far)

@@ -1,4 +1,4 @@
-"""`rsfuse eval`: maps, or a bundle on tiles, against labels; or runs against each other."""
+"""`rsfuse eval`: maps, or a bundle on tiles, against labels; runs against each other; or sharpened rasters."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from rsfuse.cli import evaluate_sharpening as sharpened
 from rsfuse.cli import options, show
 from rsfuse.errors import OutputError, RsfuseError
 
@@ -27,7 +28,8 @@ def evaluate(
         typer.Argument(
             metavar="MAP LABELS",
             help="Map of class codes and what is there: a raster of codes on any grid, or polygons. Two folders: all "
-            "of the same names. Or JSON files of earlier runs, which are compared.",
+            "of the same names. Or JSON files of earlier runs, which are compared. With --sharpening: SHARP, or SHARP "
+            "REFERENCE.",
             show_default=False,
         ),
     ] = None,
@@ -83,19 +85,44 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    sharpening: sharpened.Sharpening = False,
+    pan: sharpened.Pan = None,
+    ms: sharpened.Ms = None,
+    sensor: options.Sensor = "other",
+    ms_bands: options.MsBands = None,
+    ratio: sharpened.Ratio = None,
+    cut: sharpened.Cut = sharpened.CUT,
+    maximum: sharpened.Maximum = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Score maps against labels: OA, mIoU, F1, kappa, per class and in all.
+    """Score maps against labels: OA, mIoU, F1, kappa, per class and in all. Or sharpened rasters: --sharpening.
 
     How good the labels are is not measured: say whether they were drawn by hand or made by a model where you quote a
     score.
     """
     files, reports = paths or [], report or []
-    _check_reports(reports, files, overwrite=overwrite)
+    asked = sharpened.Asked(files, pan, ms, sensor, ms_bands, ratio, cut, maximum)
+    if sharpening:
+        of_maps = {
+            "--legend": legend,
+            "--label-field": label_field,
+            "--boundary": boundary,
+            "--against": against,
+            "--stratified": stratified,
+            "--bundle": bundle,
+            "--tiles": tiles,
+        }
+        sharpened.check_alone(asked, of_maps)
+        _check_reports(reports, asked.read, sharpened.ENDINGS, overwrite=overwrite)
+        sharpened.score_sharpening(asked, reports, as_json=as_json)
+        return
+    if asked.idle:
+        raise RsfuseError(f"only --sharpening knows {', '.join(asked.idle)}", hint="add --sharpening")
+    _check_reports(reports, files, _ENDINGS, overwrite=overwrite)
     if len(files) > 1 and all(path.suffix == ".json" for path in files) and not (bundle or tiles):
         _compare(files, reports, as_json=as_json)
         return
@@ -114,14 +141,14 @@ def evaluate(
         tell(scored)
 
 
-def _check_reports(reports: Sequence[Path], files: Sequence[Path], *, overwrite: bool) -> None:
+def _check_reports(reports: Sequence[Path], files: Sequence[Path], endings: Sequence[str], *, overwrite: bool) -> None:
     from rsfuse.raster.disk import check_free
     from rsfuse.raster.outputs import check_outputs
 
     for path in reports:
-        if path.suffix not in _ENDINGS:
+        if path.suffix not in endings:
             raise OutputError(
-                f"nobody knows how to write scores as {path.name}", hint=f"name it one of: {', '.join(_ENDINGS)}"
+                f"nobody knows how to write these scores as {path.name}", hint=f"name it one of: {', '.join(endings)}"
             )
         check_free(path, overwrite=overwrite)
     check_outputs([("a report", path) for path in reports], [("what is scored", path) for path in files])

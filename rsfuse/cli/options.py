@@ -5,10 +5,11 @@
 | --optical-bands, --sar-bands      | tile, predict, coreg            |
 | --sar                             | tile, predict                   |
 | --sensor, --ms-bands              | tile, pansharpen, eval          |
-| --out/-o                          | tile, train, predict, demo      |
-| --device                          | train, predict, eval, demo      |
+| --align                           | tile, pansharpen                |
+| --out/-o                          | tile, train, predict, pansharpen, mosaic, demo |
+| --device                          | train, predict, pansharpen, eval, demo |
 | --legend                          | tile, eval                      |
-| --overwrite                       | tile, train, predict, coreg, info, demo |
+| --overwrite                       | all that write                  |
 | --json, -q, -v                    | all                             |
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -78,7 +78,7 @@ def pansharpen(
             f"--bundle sharpens by its network, and --method {method} by another", hint="give one of them"
         )
     settings = PansharpenSettings(
-        method=_woken(bundle, device) if bundle is not None else None if method == "auto" else method,
+        method=_network(_Pair(pan, ms, ms_bands), sensor, bundle, device) if method == "auto" else method,
         sensor=sensor,
         bands=ms_bands,
         align=align,
@@ -93,11 +93,27 @@ def pansharpen(
         _tell(done)
 
 
-def _woken(bundle: str, device: str) -> SharpeningPredictor:
-    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
-    from rsfuse.learn.sharpening_bundle import SharpeningBundle
+class _Pair(NamedTuple):
+    pan: Path
+    ms: Path
+    bands: tuple[int, ...] | None
 
-    return SharpeningPredictor(SharpeningBundle.open(bundle), device=device)
+
+def _network(pair: _Pair, sensor: str, bundle: str | None, device: str) -> SharpeningPredictor | None:
+    """That of a bundle that is named, or ships for this sensor; None if there is none."""
+    from rsfuse.learn.sharpening_bundle import SharpeningBundle, shipped_for
+
+    chosen = SharpeningBundle.open(bundle) if bundle is not None else None
+    if bundle is None and sensor != "other":
+        from rsfuse.raster.sharpening.scene import PanMsScene
+
+        with PanMsScene(pair.pan, pair.ms, bands=pair.bands) as scene:
+            chosen = shipped_for(sensor, len(scene.bands), scene.ratio)
+    if chosen is None:
+        return None
+    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+
+    return SharpeningPredictor(chosen, device=device)
 
 
 def _warn(report: PansharpenReport) -> None:

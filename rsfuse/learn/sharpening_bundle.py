@@ -12,6 +12,7 @@ from rsfuse.learn.bundle_files import (
     SHARPENING,
     VERSION,
     bundle_kind,
+    bundle_names,
     find_bundle,
     load_weights,
     read_card,
@@ -96,6 +97,17 @@ def open_any_bundle(bundle: str | Path) -> Bundle | SharpeningBundle:
     """
     sharpens = bundle_kind(find_bundle(bundle)) == SHARPENING
     return SharpeningBundle.open(bundle) if sharpens else Bundle.open(bundle)
+
+
+def shipped_for(sensor: str, bands: int, ratio: int) -> SharpeningBundle | None:
+    """The first bundle that ships and was trained on a sensor, for so many bands at a ratio; None if there is none."""
+    for name in bundle_names():
+        bundle = open_any_bundle(name)
+        if isinstance(bundle, SharpeningBundle):
+            manifest = bundle.manifest
+            if sensor in manifest.sensors and (len(manifest.inputs.ms), manifest.ratio) == (bands, ratio):
+                return bundle
+    return None
 
 
 def build_sharpener(options: dict[str, Any], bands: int, ratio: int) -> nn.Module:

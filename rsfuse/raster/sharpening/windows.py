@@ -1,4 +1,4 @@
-"""Windows of a pair, several at a time: every worker has the files open for itself."""
+"""Windows of a raster, several at a time: every worker has the files open for itself."""
 
 from __future__ import annotations
 
@@ -8,28 +8,39 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from rsfuse.geometry.sharpening.filters import Span
-from rsfuse.raster.sharpening.scene import PanMsScene
+from rsfuse.raster.opening import Closing
 
 _AHEAD = 2  # windows that wait, for each worker
 _MOST_WORKERS = 8  # what reads and writes files does not keep up with more
 
 Made = TypeVar("Made")
+Source = TypeVar("Source", bound=Closing)
+AgainSource = TypeVar("AgainSource", bound=Closing, covariant=True)
 Windows = Sequence[tuple[Span, Span]]
-"""Rows and columns of the panchromatic raster."""
+"""Rows and columns of a raster."""
 
 
-def each_window(scene: PanMsScene, windows: Windows, work: Callable[[PanMsScene, Span, Span], Made]) -> Iterator[Made]:
+class Reopening(Protocol[AgainSource]):
+    """What opens its files once more, for another thread."""
+
+    def again(self) -> AgainSource:
+        """The same, to be closed for itself."""
+
+
+def each_window(
+    source: Reopening[Source], windows: Windows, work: Callable[[Source, Span, Span], Made]
+) -> Iterator[Made]:
     """What work makes of each window, in their order; memory is that of a few windows.
 
     Args:
-        scene: opened once more for every worker.
+        source: rasters, opened once more for every worker.
         windows: see there.
-        work: called with a scene, rows and columns, by several threads.
+        work: called with the rasters, rows and columns, by several threads.
 
     Raises:
         SceneError: if a file is truncated or damaged.
@@ -39,16 +50,18 @@ def each_window(scene: PanMsScene, windows: Windows, work: Callable[[PanMsScene,
     with ExitStack() as opened:
         # workers share the cores out among themselves: teams of threads inside matrix products would stand in their way
         opened.enter_context(threadpool_limits(1, user_api="blas"))
-        scenes: SimpleQueue[PanMsScene] = SimpleQueue()
+        sources: SimpleQueue[Source] = SimpleQueue()
         for _ in range(workers):
-            scenes.put(opened.enter_context(scene.again()))
+            another = source.again()
+            opened.enter_context(another)
+            sources.put(another)
 
         def one(rows: Span, columns: Span) -> Made:
-            own = scenes.get()
+            own = sources.get()
             try:
                 return work(own, rows, columns)
             finally:
-                scenes.put(own)
+                sources.put(own)
 
         pool = opened.enter_context(ThreadPoolExecutor(workers, "windows"))
         opened.callback(pool.shutdown, cancel_futures=True)

@@ -34,14 +34,14 @@ def as_markdown(evaluation: Evaluation) -> str:
     scores = evaluation.to_dict()
     told = f"{scores['pixels']:,} px; mKappa over {scores['samples']:,} samples of {scores['sample']}"
     classes = [
-        [str(each["code"]), each["name"], *(_short(each[key]) for key in _CLASS), f"{each['pixels']:,}"]
+        [str(each["code"]), each["name"], *(short(each[key]) for key in _CLASS), f"{each['pixels']:,}"]
         for each in scores["classes"]
     ]
     return "\n".join(
         [
-            _table(list(TOTALS.values()), [[_short(scores[key]) for key in TOTALS]]),
+            table(list(TOTALS.values()), [[short(scores[key]) for key in TOTALS]]),
             f"{told}.\n",
-            _table(["code", "class", *_CLASS.values(), "pixels"], classes),
+            table(["code", "class", *_CLASS.values(), "pixels"], classes),
             "".join(f"* {text}\n" for text in more(evaluation)),
         ]
     )
@@ -112,15 +112,17 @@ def compared_markdown(runs: Mapping[str, Any]) -> str:
     """Runs of `compared`, a row each, and the IoU of their classes."""
     rows = runs["runs"]
     names = list(rows[0]["iou"])
-    scores = [[each["run"], *(_short(each[key]) for key in TOTALS)] for each in rows]
-    classes = [[each["run"], *(_short(each["iou"][name]) for name in names)] for each in rows]
-    return f"{_table(['run', *TOTALS.values()], scores)}\nIoU:\n\n{_table(['run', *names], classes)}"
+    scores = [[each["run"], *(short(each[key]) for key in TOTALS)] for each in rows]
+    classes = [[each["run"], *(short(each["iou"][name]) for name in names)] for each in rows]
+    return f"{table(['run', *TOTALS.values()], scores)}\nIoU:\n\n{table(['run', *names], classes)}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "".join(f"| {' | '.join(each.replace('|', chr(92) + '|') for each in line)} |\n" for line in lines)
 
 
-def _short(value: float | None) -> str:
+def short(value: float | None) -> str:
+    """A score to four places."""
     return "-" if value is None else f"{value:.4f}"

@@ -19,7 +19,7 @@ from rsfuse.geometry.sharpening.methods import METHODS, Method
 from rsfuse.geometry.sharpening.sensors import find_sensor
 from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
-from rsfuse.raster.sharpening.offset import measure_offset
+from rsfuse.raster.sharpening.offset import measure_offset, undone
 from rsfuse.raster.sharpening.reduction import ReducedScene
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.tasks.evaluate_sharpening import Judges, SharpeningRules, evaluate_sharpening
@@ -65,7 +65,7 @@ def scores_of(
         align = options.align and judges.reference is None
         settings = PansharpenSettings(method, options.sensor, bands, align, overwrite=True)
         report = pansharpen(*pair, sharp, settings)
-        rules = SharpeningRules(ratio=round(report.ratio), sensor=options.sensor, bands=bands)
+        rules = SharpeningRules(ratio=round(report.ratio), sensor=options.sensor, bands=bands, align=align)
         evaluation = evaluate_sharpening(sharp, judges, rules)
         judged = evaluation.reduced or evaluation.full
         assert judged is not None
@@ -96,8 +96,7 @@ def main() -> None:
     if options.bundle is not None:
         methods["cf2n"] = SharpeningPredictor(SharpeningBundle.open(options.bundle))
     with PanMsScene(*options.pair, bands=options.ms_bands) as given:
-        offset = measure_offset(given, unheard) if options.align else None
-        shift = offset.shift if offset is not None and offset.is_known else (0.0, 0.0)
+        shift = undone(measure_offset(given, unheard) if options.align else None)
         with given.moved(shift) as scene:
             pan, ms, reference = write_reduced(scene, options.sensor, options.out)
     print(f"multispectral image moved by {shift[0]:+.2f}, {shift[1]:+.2f} of its pixels\n")

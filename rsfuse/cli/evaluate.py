@@ -93,6 +93,7 @@ def evaluate(
     ratio: sharpened.Ratio = None,
     cut: sharpened.Cut = sharpened.CUT,
     maximum: sharpened.Maximum = None,
+    align: options.Align = False,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -105,7 +106,7 @@ def evaluate(
     score.
     """
     files, reports = paths or [], report or []
-    asked = sharpened.Asked(files, pan, ms, sensor, ms_bands, ratio, cut, maximum)
+    asked = sharpened.Asked(files, pan, ms, sensor, ms_bands, ratio, cut, maximum, align)
     if sharpening:
         of_maps = {
             "--legend": legend,

@@ -102,6 +102,7 @@ class Asked:
     ratio: float | None
     cut: int
     maximum: float | None
+    align: bool
 
     @property
     def pair(self) -> tuple[Path, Path] | None:
@@ -123,6 +124,7 @@ class Asked:
             "--ratio": self.ratio,
             "--cut": None if self.cut == CUT else self.cut,
             "--maximum": self.maximum,
+            "--align": self.align or None,
         }
         return [name for name, value in given.items() if value is not None]
 
@@ -171,7 +173,7 @@ def _understood(asked: Asked) -> tuple[Judges, SharpeningRules]:
     from rsfuse.tasks.evaluate_sharpening import Judges, SharpeningRules
 
     reference = asked.files[1] if len(asked.files) == 2 else None
-    rules = SharpeningRules(asked.ratio, asked.cut, asked.maximum, asked.sensor, asked.bands)
+    rules = SharpeningRules(asked.ratio, asked.cut, asked.maximum, asked.sensor, asked.bands, asked.align)
     return Judges(reference, asked.pair), rules
 
 

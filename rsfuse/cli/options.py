@@ -5,7 +5,7 @@
 | --optical-bands, --sar-bands      | tile, predict, coreg            |
 | --sar                             | tile, predict                   |
 | --sensor, --ms-bands              | tile, pansharpen, eval          |
-| --align                           | tile, pansharpen                |
+| --align                           | tile, pansharpen, eval          |
 | --out/-o                          | tile, train, predict, pansharpen, mosaic, demo |
 | --device                          | train, predict, pansharpen, eval, demo |
 | --legend                          | tile, eval                      |

@@ -40,15 +40,15 @@ def list_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: bool
 
 def cut_patches(pair: PanMs, sensor: str, out: Path, settings: WaldSettings, *, as_json: bool) -> None:
     """Patches of a scene one scale down."""
+    from rsfuse.raster.sharpening.offset import undone
     from rsfuse.raster.sharpening.scene import PanMsScene
     from rsfuse.raster.sharpening.wald import write_wald_set
 
     start = time.monotonic()
     with ExitStack() as opened:
-        scene = own = opened.enter_context(PanMsScene(pair.pan, pair.ms, bands=pair.bands))
+        own = opened.enter_context(PanMsScene(pair.pan, pair.ms, bands=pair.bands))
         offset = _offset(own) if pair.align else None
-        if offset is not None and offset.is_known:
-            scene = opened.enter_context(own.moved(offset.shift))
+        scene = opened.enter_context(own.moved(undone(offset)))
         with show.progress("reducing", "patches") as progress:
             report = write_wald_set(scene, sensor, out, settings, progress=progress)
         warn_of_offset(offset if pair.align else _offset(own), aligned=pair.align)

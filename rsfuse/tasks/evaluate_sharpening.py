@@ -21,6 +21,8 @@ from rsfuse.metrics.sharpening import BLOCK, Agreement, Distortion, block_strips
 from rsfuse.metrics.sharpening.evaluation import FullScores, ReducedScores, SharpeningEvaluation
 from rsfuse.raster.disk import replace_text, writing
 from rsfuse.raster.sharpening.judged import WithoutReference, WithReference
+from rsfuse.raster.sharpening.offset import measure_offset, undone
+from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.raster.sharpening.windows import Windows, each_window
 from rsfuse.reports.evaluation import sharpening_exports
 from rsfuse.tasks.progress import Progress, Stages, unseen
@@ -57,6 +59,7 @@ class SharpeningRules:
             largest of the reference, or 1 where that is not above 1.
         sensor: its code, by which the sharpened raster is low-passed.
         bands: of the reference and of the multispectral raster that the sharpened one has, counted from 1.
+        align: undo the shift between the pair that matching finds, as for a raster that was sharpened so.
     """
 
     ratio: float | None = None
@@ -64,6 +67,7 @@ class SharpeningRules:
     maximum: float | None = None
     sensor: str = "other"
     bands: tuple[int, ...] | None = None
+    align: bool = False
 
 
 DEFAULTS = SharpeningRules()
@@ -91,11 +95,22 @@ def evaluate_sharpening(
         if judges.reference is not None:
             against = opened.enter_context(WithReference(sharp, judges.reference, bands=rules.bands))
         if judges.pair is not None:
-            without = opened.enter_context(WithoutReference(sharp, *judges.pair, sensor=sensor, bands=rules.bands))
+            shift = _shift(judges.pair, rules, stages)
+            without = opened.enter_context(
+                WithoutReference(sharp, *judges.pair, sensor=sensor, bands=rules.bands, shift=shift)
+            )
         ratio = rules.ratio or (_RATIO if without is None else round(without.ratio, 4))
         reduced = None if against is None else _reduced(against, replace(rules, ratio=ratio), stages)
         full = None if without is None else _full(without, rules, stages)
     return SharpeningEvaluation(sharp, reduced, full, time.monotonic() - start)
+
+
+def _shift(pair: tuple[Path, Path], rules: SharpeningRules, stages: Stages) -> tuple[float, float]:
+    """By which the multispectral raster is taken to lie aside."""
+    if not rules.align:
+        return 0.0, 0.0
+    with PanMsScene(*pair, bands=rules.bands) as scene, stages("matching", "tiles") as progress:
+        return undone(measure_offset(scene, progress))
 
 
 def _reduced(judged: WithReference, rules: SharpeningRules, stages: Stages) -> ReducedScores:

@@ -23,7 +23,7 @@ from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.outputs import check_outputs, files_of
 from rsfuse.raster.sharpening.classical import Sharp, Sharpener
 from rsfuse.raster.sharpening.moments import measure_pair
-from rsfuse.raster.sharpening.offset import Offset, measure_offset, repeated
+from rsfuse.raster.sharpening.offset import Offset, measure_offset, repeated, undone
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.reports.sharpening_preview import write_preview
 from rsfuse.tasks.memory import peak_memory_mb
@@ -132,8 +132,8 @@ def pansharpen(
         sensor.of(len(scene.bands))  # a mistake is told before the work
         with stages("matching", "tiles") as progress:
             offset = measure_offset(scene, progress)
-        if settings.align and offset is not None and offset.is_known:
-            scene = opened.enter_context(scene.moved(offset.shift))
+        if settings.align:
+            scene = opened.enter_context(scene.moved(undone(offset)))
         method = settings.method or _DEFAULT
         if isinstance(method, str):
             sharpened = _by_method(scene, method, sensor, stages)

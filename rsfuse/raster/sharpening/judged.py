@@ -100,6 +100,7 @@ class WithoutReference(Closing):
         ms: multispectral raster.
         sensor: what its bands still show at Nyquist.
         bands: of the multispectral raster, as for `PanMsScene`.
+        shift: of the multispectral raster, likewise.
 
     Raises:
         SceneError: if a file is missing, not a raster, or the numbers of bands differ.
@@ -107,12 +108,19 @@ class WithoutReference(Closing):
     """
 
     def __init__(
-        self, sharp: Path, pan: Path, ms: Path, *, sensor: SensorGains, bands: tuple[int, ...] | None = None
+        self,
+        sharp: Path,
+        pan: Path,
+        ms: Path,
+        *,
+        sensor: SensorGains,
+        bands: tuple[int, ...] | None = None,
+        shift: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        self._asked = sharp, pan, ms, sensor, bands
+        self._asked = sharp, pan, ms, sensor, bands, shift
         self.path = sharp
         with ExitStack() as opened:
-            self._scene = opened.enter_context(PanMsScene(pan, ms, bands=bands))
+            self._scene = opened.enter_context(PanMsScene(pan, ms, bands=bands, shift=shift))
             self._sharp = opened.enter_context(AlignedRaster(sharp))
             _check_grid(self._sharp, pan, self._scene.grid)
             _check_bands(self._sharp, ms, self._scene.bands)
@@ -129,8 +137,8 @@ class WithoutReference(Closing):
 
     def again(self) -> WithoutReference:
         """The same opened once more, for another thread."""
-        sharp, pan, ms, sensor, bands = self._asked
-        return WithoutReference(sharp, pan, ms, sensor=sensor, bands=bands)
+        sharp, pan, ms, sensor, bands, shift = self._asked
+        return WithoutReference(sharp, pan, ms, sensor=sensor, bands=bands, shift=shift)
 
     def read(self, rows: Span, columns: Span) -> tuple[FullResolution, Mask]:
         """A window, and where all three have data (h, w).

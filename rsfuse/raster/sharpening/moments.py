@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.errors import SceneError
-from rsfuse.geometry.sharpening.filters import Span
+from rsfuse.geometry.sharpening.bandwise import BandFilters
+from rsfuse.geometry.sharpening.filters import Image, Span
 from rsfuse.geometry.sharpening.moments import Moments, PairMoments
 from rsfuse.geometry.sharpening.sensors import SensorGains
 from rsfuse.raster.sharpening.scene import PanMsScene
@@ -62,22 +63,15 @@ def _measured(
         return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), float(pan.max()))
     ms, valid = scene.ms(*inside)
     low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
-    coarse = _of(np.concatenate([ms, *low, *_degraded(scene, gains, *inside)]), valid)
+    coarse = _of(np.concatenate([ms, *low, _degraded(scene, gains, *inside)]), valid)
     return PairMoments(bands, fine, coarse, float(max(pan.max(), ms.max())))
 
 
-def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: Span) -> list[NDArray[np.float32]]:
-    """Multispectral bands as their sensor would see them from so much farther away, each (1, h, w)."""
-    filters = [scene.placement.degrading(gain) for gain in gains]
-    widest = max(filters, key=lambda each: each.rows.kernel.reach)
-    needed = widest.needed(rows, columns)
-    ms, _ = scene.ms(*needed)
-    degraded = []
-    for band, each in zip(ms, filters, strict=True):
-        own = each.needed(rows, columns)
-        cut = [slice(span[0] - wide[0], span[1] - wide[0]) for span, wide in zip(own, needed, strict=True)]
-        degraded.append(each(band[None, cut[0], cut[1]], rows, columns))
-    return degraded
+def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: Span) -> Image:
+    """Multispectral bands (B, h, w) as their sensor would see them from so much farther away."""
+    degrading = BandFilters(tuple(scene.placement.degrading(gain) for gain in gains))
+    ms, _ = scene.ms(*degrading.needed(rows, columns))
+    return degrading(ms, rows, columns)
 
 
 def _of(quantities: NDArray[np.floating], valid: NDArray[np.bool_]) -> Moments:

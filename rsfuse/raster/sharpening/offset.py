@@ -50,6 +50,11 @@ class Offset:
         return {"dx_px": right, "dy_px": down, "tiles": self.tiles, "accepted": self.accepted}
 
 
+def undone(offset: Offset | None) -> tuple[float, float]:
+    """The (right, down) that puts a multispectral image right; 0 where nothing is known."""
+    return offset.shift if offset is not None and offset.is_known else (0.0, 0.0)
+
+
 def measure_offset(scene: PanMsScene, progress: Progress) -> Offset | None:
     """Match the panchromatic raster with the mean of the multispectral bands.
 

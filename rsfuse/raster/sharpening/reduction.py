@@ -10,15 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rsfuse.geometry.sharpening.filters import Span
+from rsfuse.geometry.sharpening.bandwise import BandFilters
+from rsfuse.geometry.sharpening.filters import Image, Span, within
 from rsfuse.geometry.sharpening.placement import Along, Placement
 from rsfuse.geometry.sharpening.sensors import SensorGains
 from rsfuse.raster.sharpening.scene import PanMsScene
-
-Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class ReducedScene:
         self._reducing_pan = fine.reducing(sensor.pan)
         coarser = (_coarser(each, self.ratio) for each in (fine.rows, fine.columns))
         placement = Placement(*coarser)
-        self._reducing_ms = [placement.reducing(gain) for gain in self.gains]
+        self._reducing_ms = BandFilters(tuple(placement.reducing(gain) for gain in self.gains))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,7 +69,7 @@ class ReducedScene:
     @property
     def reach(self) -> int:
         """Multispectral pixels beyond a part, on each side, that filters look at."""
-        ms = max(each.rows.kernel.reach for each in self._reducing_ms)
+        ms = max(each.rows.kernel.reach for each in self._reducing_ms.filters)
         return math.ceil(max(ms, self._reducing_pan.rows.kernel.reach / self.ratio))
 
     def largest(self, rows: Span, columns: Span) -> float | None:
@@ -100,17 +96,12 @@ class ReducedScene:
             SceneError: if a file is truncated or damaged.
         """
         coarse = _over(rows, self.ratio), _over(columns, self.ratio)
-        widest = max(self._reducing_ms, key=lambda each: each.rows.kernel.reach)
-        needed = widest.needed(*coarse)
+        needed = self._reducing_ms.needed(*coarse)
         image, _ = self.scene.ms(*needed)
-        bands = []
-        for band, reducing in zip(image, self._reducing_ms, strict=True):
-            own = _cut(needed, reducing.needed(*coarse))
-            bands.append(reducing(band[None, *own], *coarse))
         pan, _ = self.scene.pan(*self._reducing_pan.needed(rows, columns))
         return ReducedSample(
-            reference=image[:, *_cut(needed, (rows, columns))],
-            ms=np.concatenate(bands),
+            reference=image[:, *within((rows, columns), needed)],
+            ms=self._reducing_ms(image, *coarse),
             pan=self._reducing_pan(pan, rows, columns),
         )
 
@@ -129,9 +120,3 @@ def _over(span: Span, ratio: int) -> Span:
     if any(end % ratio for end in span):
         raise ValueError(f"pixels {span} begin or end within one of {ratio} times their size")
     return span[0] // ratio, span[1] // ratio
-
-
-def _cut(wide: tuple[Span, Span], own: tuple[Span, Span]) -> tuple[slice, slice]:
-    """Where a part lies in a wider one."""
-    rows, columns = (slice(inner[0] - outer[0], inner[1] - outer[0]) for inner, outer in zip(own, wide, strict=True))
-    return rows, columns

@@ -127,7 +127,7 @@ def test_the_bundle_comes_back_and_gives_the_same_numbers(fitted, sets):
     assert list(fitted.scores.values()) == pytest.approx(found, rel=1e-4)
     assert list(bundle.manifest.scores.values()) == pytest.approx(found, abs=1e-3)
     manifest = bundle.manifest
-    assert (manifest.ratio, manifest.maximum, manifest.inputs.divisor, manifest.patch.size) == (4, 1023, 1023, 16)
+    assert (manifest.ratio, manifest.maximum, manifest.inputs.divisor, manifest.patch.size) == (4, 1023, 1023, 256)
     assert (manifest.sensors, manifest.trained_on) == (("gf2",), ("Gaofen-2: train_gf2.h5 (8 patches)",))
     assert manifest.network == recipe().network
 

@@ -25,7 +25,8 @@ class Training(Strict):
     batch: PositiveInt
     """Samples of one step, over all processes and devices together."""
     crop: PositiveInt
-    """Side of a training sample in pixels; also the patch size in prediction."""
+    """Side of a training sample in pixels; also the patch size in prediction, where networks that sharpen take 256 at
+    least."""
     halo: Count = 0
     """Context in prediction, in pixels on each side of a patch."""
     balance: bool = False

@@ -32,10 +32,9 @@ from rsfuse.raster.datasets.pancollection import SENSORS
 from rsfuse.raster.sharpening.manifest import SharpeningHeader
 from rsfuse.raster.sharpening.patches import SharpeningSet
 
-
 _PREDICTED = 256
-"""Side of the patches of a prediction, if those of training are smaller. Halos then are a quarter of the work, not three
-quarters; a network that was taught on 64 pixels did a little better on 256 (benchmarks/RESULTS.md)."""
+"""Side of the patches of a prediction, if those of training are smaller. Halos then are a quarter of the work, not
+three quarters; a network that was taught on 64 pixels did a little better on 256 (benchmarks/RESULTS.md)."""
 
 
 class Sharpening(Subject):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsfuse.geometry.clear import keep_clear
 from rsfuse.legend import NODATA
 
 Codes = NDArray[np.uint8]
@@ -66,9 +67,12 @@ def averaged(
     if any(map(any, odd)):
         pixels, valid = np.pad(pixels, ((0, 0), *odd), mode="edge"), np.pad(valid, odd, mode="edge")
     if valid.all():
-        return _mean(_summed(pixels), 4, pixels.dtype), valid[::2, ::2]
+        mean = _mean(_summed(pixels), 4, pixels.dtype)
+        keep_clear(mean, nodata)
+        return mean, valid[::2, ::2]
     counts = _summed(valid[None].view(np.uint8))[0]
     mean = _mean(_summed(np.where(valid, pixels, 0)), np.maximum(counts, 1), pixels.dtype)
+    keep_clear(mean, nodata)
     mean[:, counts == 0] = 0 if nodata is None else nodata
     return mean, counts > 0
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rasterio.windows import Window
 
+from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.geometry.sharpening.methods import Method, fit
@@ -164,6 +165,8 @@ def _check_outputs(pan: Path, ms: Path, output: Path, settings: PansharpenSettin
         check_free(path, overwrite=settings.overwrite)
     inputs = (("the panchromatic raster", pan), ("the multispectral raster", ms))
     check_outputs(outputs, ((told, path) for told, each in inputs for path in files_of(each)))
+    if settings.preview is not None and settings.preview.suffix.lower() != ".png":
+        raise OutputError(f"{settings.preview} would be a PNG picture", hint="let its name end in .png")
 
 
 def _write(scene: PanMsScene, output: Path, name: str, sharpened: Iterator[Sharp], stages: Stages) -> None:

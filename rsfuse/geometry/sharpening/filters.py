@@ -87,7 +87,8 @@ class Filter:
 
     def whole(self, image: Image, shape: tuple[int, int]) -> Image:
         """All of the output, (B, *shape), of all of the input (B, h, w)."""
-        return self(image, (0, shape[0]), (0, shape[1]))
+        (top, bottom), (left, right) = self.needed((0, shape[0]), (0, shape[1]))
+        return self(image[:, top:bottom, left:right], (0, shape[0]), (0, shape[1]))
 
     def __call__(self, image: Image, rows: Span, columns: Span) -> Image:
         """Some of the output.

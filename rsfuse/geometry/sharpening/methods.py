@@ -232,5 +232,5 @@ def _gains(moments: PairMoments, weights: Floats) -> Floats:
 def _share(part: Floats | float, whole: Floats | float) -> Floats:
     """Part over whole; 0 where the whole is nothing: an image without detail has none to give."""
     part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
-    share: Floats = np.divide(part, whole, out=np.zeros(part.shape), where=np.abs(whole) > 1e-9)
+    share: Floats = np.divide(part, whole, out=np.zeros(part.shape), where=whole != 0)
     return share

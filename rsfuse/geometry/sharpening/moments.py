@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 
+_ROUNDING = 1e-12  # of a square: numbers of single precision are exact to 6e-8
+
+
 @dataclass(frozen=True)
 class Moments:
     """Means and covariances of some quantities, from sums that add up.
@@ -40,8 +43,12 @@ class Moments:
 
     @property
     def covariance(self) -> Floats:
-        """(F, F), of the pixels at hand."""
-        return self.products / self.count - np.outer(self.mean, self.mean)
+        """(F, F), of the pixels at hand; 0 for what varies by no more than its rounding."""
+        squares = self.products / self.count
+        covariance = squares - np.outer(self.mean, self.mean)
+        flat = np.diag(covariance) <= _ROUNDING * np.diag(squares)
+        covariance[flat] = covariance[:, flat] = 0
+        return covariance
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rsfuse.geometry.clear import keep_clear
+
 _LEAST_BITS = 8
 
 
@@ -33,22 +35,15 @@ class Storage:
         if self.dtype.kind in "iu":
             limits = np.iinfo(self.dtype)
             highest = limits.max if self.maximum is None else min(limits.max, self.maximum)
-            np.rint(pixels, out=pixels)
-            np.clip(pixels, np.float32(limits.min), np.float32(highest), out=pixels)
-        stored: NDArray[Any] = pixels.astype(self.dtype)
-        if self.nodata is not None and np.can_cast(np.min_scalar_type(self.nodata), self.dtype, "same_kind"):
-            clash = stored == self.dtype.type(self.nodata)
-            if clash.any():
-                stored[clash] = self._beside()
+            whole: NDArray[Any] = pixels if self.dtype.itemsize < pixels.itemsize else pixels.astype(np.float64)
+            np.rint(whole, out=whole)
+            stored = np.clip(whole, limits.min, highest, out=whole).astype(self.dtype)
+        else:
+            stored = pixels.astype(self.dtype)
+        keep_clear(stored, self.nodata)
         if not valid.all():
             stored[:, ~valid] = 0 if self.nodata is None else self.nodata
         return stored
-
-    def _beside(self) -> Any:
-        assert self.nodata is not None
-        if self.dtype.kind == "f":
-            return np.nextafter(self.dtype.type(self.nodata), self.dtype.type(0 if self.nodata else 1))
-        return int(self.nodata) + (1 if self.nodata < np.iinfo(self.dtype).max else -1)
 
 
 def bits_maximum(value: float) -> int:

@@ -54,8 +54,10 @@ class Sharpener:
         pan, known = scene.pan(rows, columns)
         low = scene.low(self.gains, rows, columns) if self.injection.needs_low else None
         flat = (exp.reshape(len(exp), -1), pan.reshape(1, -1), None if low is None else low.reshape(len(low), -1))
+        ms, _ = scene.ms(*scene.placement.enlarging().needed(rows, columns))
+        brightest = max(self.highest, float(pan.max()), float(ms.max()))
         sharp = self.injection(*flat).reshape(exp.shape)
-        return Sharp(rows, columns, sharp, known & seen, bits_maximum(max(self.highest, float(pan.max()))))
+        return Sharp(rows, columns, sharp, known & seen, bits_maximum(brightest))
 
     def windows(self, scene: PanMsScene, windows: Windows) -> Iterator[Sharp]:
         """Windows in their order, several at a time; memory is that of a few.

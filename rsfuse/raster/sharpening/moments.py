@@ -14,11 +14,13 @@ from rsfuse.errors import SceneError
 from rsfuse.geometry.sharpening.bandwise import BandFilters
 from rsfuse.geometry.sharpening.filters import Image, Span
 from rsfuse.geometry.sharpening.moments import Moments, PairMoments
+from rsfuse.geometry.sharpening.placement import Placement
 from rsfuse.geometry.sharpening.sensors import SensorGains
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.raster.sharpening.windows import each_window
 
 Progress = Callable[[int, int], None]
+Mask = NDArray[np.bool_]
 
 SIDE, MOST = 512, 256
 """Side of a window in panchromatic pixels, and how many are read: of a larger scene, that many spread evenly."""
@@ -62,6 +64,7 @@ def _measured(
     if any(first == past for first, past in inside):
         return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), float(pan.max()))
     ms, valid = scene.ms(*inside)
+    valid = valid & ~_over_gaps(placement, known, rows, columns)
     low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
     coarse = _of(np.concatenate([ms, *low, _degraded(scene, gains, *inside)]), valid)
     return PairMoments(bands, fine, coarse, float(max(pan.max(), ms.max())))
@@ -74,7 +77,18 @@ def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: 
     return degrading(ms, rows, columns)
 
 
-def _of(quantities: NDArray[np.floating], valid: NDArray[np.bool_]) -> Moments:
+def _over_gaps(placement: Placement, known: Mask, rows: Span, columns: Span) -> Mask:
+    """Which multispectral pixels inside a window lie over panchromatic ones without data."""
+    (top, bottom), (left, right) = placement.rows.inside(rows), placement.columns.inside(columns)
+    over = np.zeros((bottom - top, right - left), np.bool_)
+    down, across = np.nonzero(~known)
+    down, across = placement.rows.nearest(rows)[down] - top, placement.columns.nearest(columns)[across] - left
+    there = (down >= 0) & (down < len(over)) & (across >= 0) & (across < over.shape[1])
+    over[down[there], across[there]] = True
+    return over
+
+
+def _of(quantities: NDArray[np.floating], valid: Mask) -> Moments:
     flat = quantities.reshape(len(quantities), -1)
     return Moments.of(flat if valid.all() else flat[:, valid.reshape(-1)])
 
@@ -89,7 +103,16 @@ def _windows(shape: tuple[int, int]) -> list[tuple[Span, Span]]:
     ]
     if len(every) <= MOST:
         return every
-    count = math.isqrt(MOST)
-    tops = {round(at) * SIDE for at in np.linspace(0, -(-height // SIDE) - 1, min(count, -(-height // SIDE)))}
-    lefts = {round(at) * SIDE for at in np.linspace(0, -(-width // SIDE) - 1, min(count, -(-width // SIDE)))}
+    down, across = -(-height // SIDE), -(-width // SIDE)
+    kept_rows = min(down, max(1, round(math.sqrt(MOST * down / across))))
+    kept_columns = min(across, MOST // kept_rows)
+    tops, lefts = (
+        {round(at) * SIDE for at in np.linspace(0, count - 1, kept)}
+        for count, kept in ((down, kept_rows), (across, kept_columns))
+    )
     return [(rows, columns) for rows, columns in every if rows[0] in tops and columns[0] in lefts]
+
+
+def _spread(count: int, kept: int) -> set[int]:
+    """First pixels of some of so many windows along an axis, from one end to the other."""
+    return {round(at) * SIDE for at in np.linspace(0, count - 1, kept)}

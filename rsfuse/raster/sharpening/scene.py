@@ -90,7 +90,9 @@ class PanMsScene(Closing):
             self._coarse = opened.enter_context(AlignedRaster(ms, coarse, bands=bands))
             placement = _placement(self.grid, own.grid, self._ratios)
             self._ms = self._coarse if placement is None else own
-            self.placement: Placement = (placement or _by_area(self.ratio, self.grid, coarse)).moved(*shift)
+            # the coarse grid is moved already
+            by_area = _by_area(self.ratio, self.grid, coarse)
+            self.placement: Placement = by_area if placement is None else placement.moved(*shift)
             """Where multispectral pixels lie among panchromatic ones."""
             self._opened = opened.pop_all()
         self.bands: tuple[str, ...] = self._ms.names

@@ -24,8 +24,8 @@ def pansharpen(
         Path,
         typer.Argument(
             metavar="MS",
-            help="Multispectral raster of the same ground, of pixels 1.5 to 16 times as large, in any place among the "
-            "others.",
+            help="Multispectral raster of the same ground, of pixels 1.5 to 16 times as large; their edges need not "
+            "coincide.",
             show_default=False,
         ),
     ],
@@ -39,7 +39,9 @@ def pansharpen(
         Literal["auto", "exp", "brovey", "gs", "gsa", "mtf-glp", "mtf-glp-fs", "bdsd-pc"],
         typer.Option(
             "--method",
-            help="Classical method. auto: a bundle that ships for this sensor, or else gsa. exp: interpolation alone.",
+            metavar="NAME",
+            help="Classical method: gsa, gs, brovey, mtf-glp, mtf-glp-fs, bdsd-pc, or exp, which interpolates alone. "
+            "auto: a bundle that ships for this sensor, or else gsa.",
             rich_help_panel=_HOW,
         ),
     ] = "auto",
@@ -66,9 +68,8 @@ def pansharpen(
 ) -> None:
     """Sharpen a multispectral raster by a panchromatic one.
 
-    The result has the type, range, band names and nodata of MS. Whether the two lie on each other is checked: detail
-    that lies aside costs more than methods differ by. How good a method is on your images, rsfuse eval --sharpening
-    tells.
+    The result has the type, range, band names and nodata of MS. By how much the two lie aside of each other is always
+    measured and told: it may cost more than methods differ by. rsfuse eval --sharpening tells how good a result is.
     """
     from rsfuse.tasks.pansharpen import PansharpenSettings
     from rsfuse.tasks.pansharpen import pansharpen as sharpen

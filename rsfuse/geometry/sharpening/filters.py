@@ -55,7 +55,7 @@ class Axis:
         return _matrix(self, span)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _matrix(axis: Axis, span: Span) -> NDArray[np.float32]:
     low, high = axis.needed(span)
     reach = math.ceil(axis.kernel.reach)

@@ -57,27 +57,35 @@ class Injection(ABC):
 
 @dataclass(frozen=True)
 class LinearInjection(Injection):
-    """EXP_b + g_b (P - weights_b EXP - constant_b): all of substitution.
+    """Every band is a sum of all interpolated bands, P and a constant: all of substitution.
 
     Args:
-        gains: (B,).
-        weights: (B, B), of the bands in what takes the place of P, a row for each band; alike where it is the same.
-        scale: of P.
-        constant: (B,) subtracted from P.
+        mixing: (B, B), of the interpolated bands; a row for each that comes out.
+        pan: (B,), of P.
+        constant: (B,).
     """
 
-    gains: Floats
-    weights: Floats
-    scale: float
+    mixing: Floats
+    pan: Floats
     constant: Floats
+
+    @classmethod
+    def of_gains(cls, gains: Floats, weights: Floats, *, scale: float = 1.0, constant: float = 0.0) -> LinearInjection:
+        """EXP_b + g_b (scale P + constant - weights EXP): what takes the place of P is the same for all bands.
+
+        Args:
+            gains: (B,).
+            weights: (B,) of the bands in what takes the place of P.
+            scale: of P, and what is added to it, so that both are alike.
+            constant: see there.
+        """
+        return cls(np.eye(len(gains)) - np.outer(gains, weights), gains * scale, gains * constant)
 
     def __call__(self, exp: Image, pan: Image, low: Image | None = None) -> Image:
         """See `Injection`."""
-        mixing = np.eye(len(exp)) - self.gains[:, None] * self.weights
-        by_pan, constant = self.gains * self.scale, -self.gains * self.constant
-        sharp: Image = mixing.astype(np.float32) @ exp
-        sharp += by_pan.astype(np.float32)[:, None] * pan
-        sharp += constant.astype(np.float32)[:, None]
+        sharp: Image = self.mixing.astype(np.float32) @ exp
+        sharp += self.pan.astype(np.float32)[:, None] * pan
+        sharp += self.constant.astype(np.float32)[:, None]
         return sharp
 
 
@@ -143,8 +151,8 @@ def fit(method: Method, moments: PairMoments) -> Injection:
 
 
 def _exp(moments: PairMoments) -> Injection:
-    bands = moments.bands
-    return LinearInjection(np.zeros(bands), np.zeros((bands, bands)), 0.0, np.zeros(bands))
+    nothing = np.zeros(moments.bands)
+    return LinearInjection.of_gains(nothing, nothing)
 
 
 def _brovey(moments: PairMoments) -> Injection:
@@ -155,17 +163,15 @@ def _brovey(moments: PairMoments) -> Injection:
 def _gs(moments: PairMoments) -> Injection:
     weights = _mean_of_bands(moments)
     scale, constant, gains = _matched(moments, weights)
-    bands = moments.bands
-    return LinearInjection(gains, np.tile(weights, (bands, 1)), scale, np.full(bands, -constant))
+    return LinearInjection.of_gains(gains, weights, scale=scale, constant=constant)
 
 
 def _gsa(moments: PairMoments) -> Injection:
     bands, coarse = moments.bands, moments.coarse.covariance
     weights = np.linalg.lstsq(coarse[:bands, :bands], coarse[:bands, bands], rcond=None)[0].astype(np.float64)
     mean = moments.fine.mean
-    constant = mean[bands] - weights @ mean[:bands]  # so that nothing is added on the whole
-    gains = _gains(moments, weights)
-    return LinearInjection(gains, np.tile(weights, (bands, 1)), 1.0, np.full(bands, constant))
+    constant = float(weights @ mean[:bands] - mean[bands])  # so that nothing is added on the whole
+    return LinearInjection.of_gains(_gains(moments, weights), weights, constant=constant)
 
 
 def _mtf_glp(moments: PairMoments) -> Injection:
@@ -191,9 +197,7 @@ def _bdsd_pc(moments: PairMoments) -> Injection:
     # of a Gram matrix G = L L', the least squares of L' x = L^-1 c are those of the data
     factor = np.linalg.cholesky(gram + np.eye(bands + 1) * (1e-10 * np.trace(gram)))
     found = np.stack([nnls(factor.T, np.linalg.solve(factor, signs * each))[0] for each in lost.T])
-    gains = found[:, -1]
-    weights = _share(found[:, :-1], gains[:, None])
-    return LinearInjection(gains, weights, 1.0, np.zeros(bands))
+    return LinearInjection(np.eye(bands) - found[:, :-1], found[:, -1], np.zeros(bands))
 
 
 _FITS: dict[str, Callable[[PairMoments], Injection]] = {

@@ -21,7 +21,7 @@ from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.footprint import coarseness
 from rsfuse.raster.opening import Closing
 
-_RATIOS = 1.5, 16.5  # of panchromatic to multispectral pixels
+_RATIOS = 1.5, 16.0  # of panchromatic to multispectral pixels
 _UPRIGHT_PX = 0.01  # multispectral pixels that one grid may be turned against the other, from end to end
 
 Image = NDArray[np.float32]
@@ -60,7 +60,7 @@ class PanMsScene(Closing):
 
     Args:
         pan: a raster of one band that GDAL reads.
-        ms: likewise of some bands, of 1.5 to 16.5 times its pixels.
+        ms: likewise of some bands, of pixels 1.5 to 16 times as large.
         bands: of the multispectral raster, in this order, counted from 1; None for all but transparency.
         shift: (right, down) by which the multispectral image lies aside of the panchromatic one, in its own pixels.
 
@@ -82,6 +82,8 @@ class PanMsScene(Closing):
                 )
             self.grid: Grid = self._pan.grid
             own = opened.enter_context(AlignedRaster(ms, bands=bands))
+            if any(dtype.startswith("complex") for dtype in own.dtypes):
+                raise SceneError(f"{ms} holds complex numbers", hint="give the multispectral raster, not a SAR one")
             self._ratios = _ratios(self.grid, own.grid)
             self._check_ratio(own.grid)
             self.ratio: int = round(math.sqrt(self._ratios[0] * self._ratios[1]))
@@ -216,10 +218,13 @@ class PanMsScene(Closing):
             return
         down, across = self._ratios
         pan, ms = self.paths
+        swapped = max(down, across) < 1 / low
         raise GridMismatchError(
             f"a pixel of {ms} ({own.width} x {own.height} px) is {across:.3g} x {down:.3g} pixels of {pan} "
             f"({self.grid.width} x {self.grid.height} px); sharpening takes {low:g} to {high:g}, alike on both axes",
-            hint="name the panchromatic raster first, and give both the coordinates of the same ground",
+            hint="the first is the coarser one: name the panchromatic raster first"
+            if swapped
+            else "name the panchromatic raster first, and give both the coordinates of the same ground",
         )
 
     def close(self) -> None:

@@ -106,7 +106,7 @@ def test_what_the_bands_show_in_a_window_is_never_clipped(lay):
     ms = np.full((1, 40, 44), 900, np.uint16)
     ms[:, 20:] = 1500  # brighter than all that was looked at
     with PanMsScene(lay("pan.tif", np.full((1, *SHAPE), 800, np.uint16)), lay("ms.tif", ms, 4)) as scene:
-        sharp = whole(scene, Sharpener(LinearInjection(*np.zeros((2, 1, 1)), 0.0, np.zeros(1)), (0.3,), 1000))
+        sharp = whole(scene, Sharpener(LinearInjection.of_gains(np.zeros(1), np.zeros(1)), (0.3,), 1000))
     assert sharp.maximum >= 1500
 
 

@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from rsfuse.raster.sharpening.offset import Offset
 
 
-def warn_of_offset(offset: Offset | None, *, aligned: bool) -> None:
+def warn_of_offset(offset: Offset, *, aligned: bool) -> None:
     """A shift that is worth undoing, or one that was to be undone and is not known."""
-    if aligned:
-        if offset is None or not offset.is_known:
-            show.warning("--align had nothing to go by: the shift between the two images cannot be told")
-    elif offset is not None and offset.is_noticeable:
+    if aligned and not offset.is_known:
+        show.warning("--align had nothing to go by: the shift between the two images cannot be told")
+    if not aligned and offset.is_noticeable:
         right, down = offset.shift
         show.warning(
             f"the multispectral image lies {math.hypot(right, down):.2f} of its pixels aside of the panchromatic one "

@@ -130,7 +130,7 @@ def _warn(report: PansharpenReport) -> None:
 
 def _tell(report: PansharpenReport) -> None:
     offset = report.offset
-    if offset is not None and offset.is_known:
+    if offset.is_known:
         right, down = offset.shift
         undone = ", undone" if report.settings.align else ""
         show.line(f"shift of the multispectral image: {right:+.2f} px right, {down:+.2f} px down{undone}")

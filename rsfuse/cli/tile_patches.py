@@ -51,11 +51,11 @@ def cut_patches(pair: PanMs, sensor: str, out: Path, settings: WaldSettings, *, 
         scene = opened.enter_context(own.moved(undone(offset)))
         with show.progress("reducing", "patches") as progress:
             report = write_wald_set(scene, sensor, out, settings, progress=progress)
-        warn_of_offset(offset if pair.align else _offset(own), aligned=pair.align)
+        warn_of_offset(offset or _offset(own), aligned=pair.align)
     show_patches(report, time.monotonic() - start, as_json=as_json)
 
 
-def _offset(scene: PanMsScene) -> Offset | None:
+def _offset(scene: PanMsScene) -> Offset:
     from rsfuse.raster.sharpening.offset import measure_offset
 
     with show.progress("matching", "tiles") as progress:

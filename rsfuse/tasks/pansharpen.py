@@ -70,7 +70,7 @@ class PansharpenReport:
         method: name of the method, or of the bundle.
         settings: what was asked for.
         ratio: panchromatic pixels along the side of a multispectral one.
-        offset: of the multispectral image; None where it cannot be told.
+        offset: of the multispectral image.
         repeats: how often each multispectral pixel stands along a side; 1 for a raster that was never enlarged.
         megapixels: panchromatic.
         seconds: that it took.
@@ -81,7 +81,7 @@ class PansharpenReport:
     method: str
     settings: PansharpenSettings
     ratio: float
-    offset: Offset | None
+    offset: Offset
     repeats: int
     megapixels: float
     seconds: float
@@ -94,7 +94,7 @@ class PansharpenReport:
             "method": self.method,
             "sensor": self.settings.sensor,
             "ratio": round(self.ratio, 4),
-            "offset": None if self.offset is None else self.offset.to_dict(),
+            "offset": self.offset.to_dict(),
             "aligned": self.settings.align,
             "repeats": self.repeats,
             "preview": None if self.settings.preview is None else str(self.settings.preview),

@@ -39,6 +39,11 @@ class Along:
         low, high = (math.ceil(self.first + (end - 0.5) / self.ratio - 1e-9) for end in span)
         return min(max(low, 0), self.coarse), min(max(high, 0), self.coarse)
 
+    def covered(self, span: Span) -> Span:
+        """Panchromatic pixels whose centres lie in a span of multispectral ones."""
+        low, high = (math.ceil((end - 0.5 - self.first) * self.ratio - 1e-6) for end in span)
+        return min(max(low, 0), self.fine), min(max(high, 0), self.fine)
+
     def nearest(self, span: Span) -> NDArray[np.intp]:
         """The multispectral pixel that each of a span lies in; -1 beyond the ends."""
         places = np.floor(self.first + np.arange(*span) / self.ratio + 0.5 + 1e-9).astype(np.intp)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.matching import Smoothing
 from rsfuse.geometry.methods import METHODS, Method, MethodName
 from rsfuse.geometry.registration import TileShifts, TileState
-from rsfuse.raster.registration.overlay import Image, Overlay
+from rsfuse.raster.registration.overlay import Image
 
 Progress = Callable[[int, int], None]
 
@@ -49,7 +50,21 @@ _COARSE = ((4, Search(side=96, radius=16, tiles=49)), (2, Search(side=128, radiu
 _LEAST_COARSE, _TOGETHER = 5, 3.0  # tiles that agree, to so many of their pixels
 
 
-def measure(overlay: Overlay, search: Search, progress: Progress) -> TileShifts:
+class Matched(Protocol):
+    """Two images of one place, as `Overlay` has them."""
+
+    @property
+    def grid(self) -> Grid:
+        """That both are read on."""
+
+    def optical(self, window: Window, factor: int = 1) -> Image:
+        """A window of the one that the other is held against, in pixels `factor` times as large."""
+
+    def sar(self, window: Window, factor: int = 1) -> Image:
+        """Likewise of the other."""
+
+
+def measure(overlay: Matched, search: Search, progress: Progress) -> TileShifts:
     """Match tiles that are spread evenly over both rasters.
 
     Memory is that of a tile, whatever the size of the rasters.
@@ -65,7 +80,7 @@ def measure(overlay: Overlay, search: Search, progress: Progress) -> TileShifts:
     return _match_tiles(overlay, search, _find_start(overlay), 1, progress)
 
 
-def _find_start(overlay: Overlay) -> tuple[int, int]:
+def _find_start(overlay: Matched) -> tuple[int, int]:
     """Whole pixels (dx, dy) by which the SAR lies aside; 0 where that cannot be told coarsely."""
     for factor, search in _COARSE:
         tiles = _match_tiles(overlay, search, (0, 0), factor)
@@ -81,7 +96,7 @@ def _find_start(overlay: Overlay) -> tuple[int, int]:
 
 
 def _match_tiles(
-    overlay: Overlay, search: Search, start: tuple[int, int], factor: int, progress: Progress = lambda done, total: None
+    overlay: Matched, search: Search, start: tuple[int, int], factor: int, progress: Progress = lambda done, total: None
 ) -> TileShifts:
     """Tiles of pixels that are `factor` times as large; places and shifts in these."""
     height, width = (length // factor for length in overlay.grid.shape)
@@ -124,7 +139,7 @@ class _TilePair:
 
     @classmethod
     def read(
-        cls, overlay: Overlay, search: Search, corner: tuple[int, int], start: tuple[int, int], factor: int
+        cls, overlay: Matched, search: Search, corner: tuple[int, int], start: tuple[int, int], factor: int
     ) -> _TilePair:
         margin, radius = search.smoothing.margin, search.radius
         moved = corner[0] + start[0] - radius, corner[1] + start[1] - radius

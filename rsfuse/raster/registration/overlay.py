@@ -75,15 +75,19 @@ class Overlay(Closing):
         if columns[1] <= 0 or rows[1] <= 0 or columns[0] >= self.grid.width or rows[0] >= self.grid.height:
             return np.zeros(small, np.float32), np.zeros(small, np.bool_)
         pixels, valid = raster.read(window)
-        image: NDArray[np.float32] = pixels.mean(0)
-        if factor == 1:
-            return image, valid
-        squares = small[0], factor, small[1], factor
-        return image.reshape(squares).mean((1, 3)), np.logical_and.reduce(valid.reshape(squares), (1, 3))
+        return in_squares(pixels.mean(0), valid, factor)
 
     def close(self) -> None:
         """Let go of both files."""
         self._opened.close()
+
+
+def in_squares(image: NDArray[np.float32], valid: NDArray[np.bool_], factor: int) -> Image:
+    """Means of squares of `factor` pixels; data where all of them are."""
+    if factor == 1:
+        return image, valid
+    squares = image.shape[0] // factor, factor, image.shape[1] // factor, factor
+    return image.reshape(squares).mean((1, 3)), np.logical_and.reduce(valid.reshape(squares), (1, 3))
 
 
 def _shared(raster: AlignedRaster, other: AlignedRaster) -> Grid:

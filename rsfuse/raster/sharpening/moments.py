@@ -14,7 +14,6 @@ from rsfuse.errors import SceneError
 from rsfuse.geometry.sharpening.bandwise import BandFilters
 from rsfuse.geometry.sharpening.filters import Image, Span
 from rsfuse.geometry.sharpening.moments import Moments, PairMoments
-from rsfuse.geometry.sharpening.placement import Placement
 from rsfuse.geometry.sharpening.sensors import SensorGains
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.raster.sharpening.windows import each_window
@@ -64,9 +63,8 @@ def _measured(
     if any(first == past for first, past in inside):
         return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), float(pan.max()))
     ms, valid = scene.ms(*inside)
-    valid = valid & ~_over_gaps(placement, known, rows, columns)
     low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
-    coarse = _of(np.concatenate([ms, *low, _degraded(scene, gains, *inside)]), valid)
+    coarse = _of(np.concatenate([ms, *low, _degraded(scene, gains, *inside)]), valid & scene.has_pan(*inside))
     return PairMoments(bands, fine, coarse, float(max(pan.max(), ms.max())))
 
 
@@ -75,17 +73,6 @@ def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: 
     degrading = BandFilters(tuple(scene.placement.degrading(gain) for gain in gains))
     ms, _ = scene.ms(*degrading.needed(rows, columns))
     return degrading(ms, rows, columns)
-
-
-def _over_gaps(placement: Placement, known: Mask, rows: Span, columns: Span) -> Mask:
-    """Which multispectral pixels inside a window lie over panchromatic ones without data."""
-    (top, bottom), (left, right) = placement.rows.inside(rows), placement.columns.inside(columns)
-    over = np.zeros((bottom - top, right - left), np.bool_)
-    down, across = np.nonzero(~known)
-    down, across = placement.rows.nearest(rows)[down] - top, placement.columns.nearest(columns)[across] - left
-    there = (down >= 0) & (down < len(over)) & (across >= 0) & (across < over.shape[1])
-    over[down[there], across[there]] = True
-    return over
 
 
 def _of(quantities: NDArray[np.floating], valid: Mask) -> Moments:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.windows import Window
 
+from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.raster.registration.measure import Progress, Search, measure
-from rsfuse.raster.registration.overlay import Overlay
-from rsfuse.raster.scene import Bands
+from rsfuse.raster.registration.overlay import Image, in_squares
 from rsfuse.raster.sharpening.scene import PanMsScene
+
+_Read = Callable[[Span, Span], tuple[NDArray[np.float32], NDArray[np.bool_]]]
 
 _SEARCH = Search(side=64, tiles=100)
 _LEAST_TILES, _LEAST_SHARE = 10, 0.15
+_GAIN = 0.3  # of a low pass, that of no sensor in particular
 NOTICEABLE = 0.25
 """Multispectral pixels; detail that lies aside by more costs more than methods differ by."""
 
@@ -55,27 +63,55 @@ def undone(offset: Offset | None) -> tuple[float, float]:
     return offset.shift if offset is not None and offset.is_known else (0.0, 0.0)
 
 
-def measure_offset(scene: PanMsScene, progress: Progress) -> Offset | None:
-    """Match the panchromatic raster with the mean of the multispectral bands.
+def measure_offset(scene: PanMsScene, progress: Progress) -> Offset:
+    """Match the panchromatic image, made as coarse as the other, with the mean of the multispectral bands.
 
     Args:
         scene: the pair, as its coordinates have it.
         progress: told (done, total) of tiles.
 
-    Returns:
-        None without coordinates: both are taken to cover the same ground, and are never brought to one grid.
-
     Raises:
         SceneError: if a file is truncated or damaged.
     """
-    if scene.grid.crs is None:
-        return None
-    pan, ms = scene.paths
-    with Overlay(pan, ms, bands=Bands(sar=scene.ms_bands)) as overlay:
-        tiles = measure(overlay, _SEARCH, progress)
+    tiles = measure(_Coarse(scene), _SEARCH, progress)
     accepted = tiles.shifts[tiles.is_accepted]
     right, down = np.median(accepted, 0).tolist() if len(accepted) else (math.nan, math.nan)
     return Offset((right, down), int(np.isfinite(tiles.shifts).all(1).sum()), len(accepted))
+
+
+class _Coarse:
+    """Both images of a pair in multispectral pixels."""
+
+    def __init__(self, scene: PanMsScene) -> None:
+        self._scene = scene
+        shape = scene.placement.rows.coarse, scene.placement.columns.coarse
+        self.grid = Grid(None, Affine.identity(), shape)
+
+    def optical(self, window: Window, factor: int = 1) -> Image:
+        """The panchromatic one."""
+        return self._read(window, factor, self._pan)
+
+    def sar(self, window: Window, factor: int = 1) -> Image:
+        """The mean of the bands."""
+        return self._read(window, factor, self._scene.ms)
+
+    def _pan(self, rows: Span, columns: Span) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        return self._scene.reduced(_GAIN, rows, columns), self._scene.has_pan(rows, columns)
+
+    def _read(self, window: Window, factor: int, read: _Read) -> Image:
+        """A window that may hang over the edge, where the last pixel goes on without data, or lie beyond it."""
+        ends = (window.row_off, window.height, self.grid.height), (window.col_off, window.width, self.grid.width)
+        spans = [(max(int(first), 0), min(int(first + length), side)) for first, length, side in ends]
+        if any(first >= past for first, past in spans):
+            nothing = int(window.height) // factor, int(window.width) // factor
+            return np.zeros(nothing, np.float32), np.zeros(nothing, np.bool_)
+        pixels, valid = read(spans[0], spans[1])
+        beyond = [
+            (low - int(first), int(first + length) - high)
+            for (first, length, _), (low, high) in zip(ends, spans, strict=True)
+        ]
+        image = np.pad(pixels.mean(0), beyond, mode="edge")
+        return in_squares(image, np.pad(valid, beyond), factor)
 
 
 def repeated(scene: PanMsScene) -> int:

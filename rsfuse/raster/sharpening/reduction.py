@@ -82,7 +82,7 @@ class ReducedScene:
         if not valid.all():
             return None
         placement = self.scene.placement
-        pan, known = self.scene.pan(_covered(placement.rows, rows), _covered(placement.columns, columns))
+        pan, known = self.scene.pan(placement.rows.covered(rows), placement.columns.covered(columns))
         return max(float(ms.max()), float(pan.max())) if known.all() else None
 
     def read(self, rows: Span, columns: Span) -> ReducedSample:
@@ -108,12 +108,6 @@ class ReducedScene:
 
 def _coarser(along: Along, ratio: int) -> Along:
     return Along.by_area(ratio, along.coarse, -(-along.coarse // ratio))
-
-
-def _covered(along: Along, span: Span) -> Span:
-    """Panchromatic pixels whose centres lie in a span of multispectral ones."""
-    low, high = (math.ceil((end - 0.5 - along.first) * along.ratio - 1e-6) for end in span)
-    return max(low, 0), min(high, along.fine)
 
 
 def _over(span: Span, ratio: int) -> Span:

@@ -141,10 +141,11 @@ class PanMsScene(Closing):
 
         Raises:
             SceneError: if a file is truncated or damaged.
-            GridMismatchError: if there are no coordinates, and one raster is not the ratio times as large as the other.
+            GridMismatchError: if there are no coordinates, and a shift is to be undone, or one raster is not the ratio
+                times as large as the other.
         """
-        if self.grid.crs is None and self._coarse.grid.shape != self._coarse_shape:
-            raise self._unlike()
+        if self.grid.crs is None:
+            self._check_alike()
         left, top, width, height = (int(each) for each in window.flatten())
         coarse = Window(*(each // self.ratio for each in (left, top, width, height)))
         pan, known = self._pan.read(window)
@@ -178,6 +179,18 @@ class PanMsScene(Closing):
         """The panchromatic image (1, h, w) at rows and columns of the multispectral one, as a sensor sees it."""
         return self._reduced(self.placement.reducing(gain), rows, columns)
 
+    def has_pan(self, rows: Span, columns: Span) -> Mask:
+        """Which multispectral pixels (h, w) lie where every panchromatic one has data."""
+        axes = (self.placement.rows, rows), (self.placement.columns, columns)
+        inside = np.ix_(*(along.nearest(along.covered(span)) - span[0] for along, span in axes))
+        seen = np.zeros((rows[1] - rows[0], columns[1] - columns[0]), np.bool_)
+        if all(map(len, inside)) and min(each.size for each in inside):
+            _, known = self.pan(*(along.covered(span) for along, span in axes))
+            seen[inside] = True
+            down, across = np.nonzero(~known)
+            seen[inside[0][down, 0], inside[1][0, across]] = False
+        return seen
+
     def _reduced(self, reducing: Filter, rows: Span, columns: Span) -> Image:
         pan, _ = self.pan(*reducing.needed(rows, columns))
         return reducing(pan, rows, columns)
@@ -204,13 +217,22 @@ class PanMsScene(Closing):
         scaled = self.grid.transform * Affine.scale(self.ratio)
         return Grid(self.grid.crs, scaled * Affine.translation(*self._asked.shift), self._coarse_shape)
 
-    def _unlike(self) -> GridMismatchError:
+    def _check_alike(self) -> None:
+        """Without coordinates no raster is brought to the grid of another: a network takes what lies on it already."""
         (height, width), (rows, columns) = self.grid.shape, self._coarse.grid.shape
-        return GridMismatchError(
-            f"{self._asked.pan} is {width} x {height} px and {self._asked.ms} {columns} x {rows}, without coordinates: "
-            f"at ratio {self.ratio} a network wants {self._coarse_shape[1]} x {self._coarse_shape[0]}",
-            hint="give both a CRS: gdal_edit.py -a_srs EPSG:... FILE; or choose a --method",
-        )
+        hint = "give both a CRS: gdal_edit.py -a_srs EPSG:... FILE; or choose a --method"
+        if (rows, columns) != self._coarse_shape:
+            raise GridMismatchError(
+                f"{self._asked.pan} is {width} x {height} px and {self._asked.ms} {columns} x {rows}, without "
+                f"coordinates: at ratio {self.ratio} a network wants {self._coarse_shape[1]} x {self._coarse_shape[0]}",
+                hint=hint,
+            )
+        if self._asked.shift != (0.0, 0.0):
+            right, down = self._asked.shift
+            raise GridMismatchError(
+                f"a shift of {right:+.2f}, {down:+.2f} pixels cannot be undone for a network without coordinates",
+                hint=hint,
+            )
 
     def _check_ratio(self, own: Grid) -> None:
         low, high = _RATIOS

@@ -76,8 +76,30 @@ def test_images_that_have_nothing_in_common_have_no_offset(lay):
     assert offset.to_dict()["dx_px"] is None
 
 
-def test_without_coordinates_there_is_no_offset(pair):
-    assert measured(pair(crs=None)) is None
+def test_without_coordinates_it_is_measured_as_well(pair):
+    offset = measured(pair(0.5, -0.4, crs=None))
+    assert offset.is_known
+    assert offset.shift == pytest.approx((0.5, -0.4), abs=0.15)
+
+
+def test_where_nothing_can_be_seen_nothing_is_known(lay):
+    flat = (
+        lay("pan.tif", np.full((1, 512, 512), 300, np.uint16)),
+        lay("ms.tif", np.full((2, 128, 128), 300, np.uint16), 4),
+    )
+    offset = measured(flat)
+    assert not offset.is_known
+    assert undone(offset) == (0.0, 0.0)
+    assert offset.to_dict()["dx_px"] is None
+
+
+def test_a_multispectral_raster_that_is_larger_or_has_gaps_is_matched_where_both_have_data(lay, scenery):
+    pan = scenery[None, 16:-16, 16:-16][:, 256:768, 256:768].astype(np.uint16)
+    mean = scenery[16:-16, 16:-16].reshape(SIDE // 4, 4, SIDE // 4, 4).mean((1, 3))[None].astype(np.uint16)
+    mean[:, :100] = 0
+    offset = measured((lay("pan.tif", pan, corner=(256, 256)), lay("ms.tif", mean, 4, nodata=0)))
+    assert 4 <= offset.accepted == offset.tiles <= 9  # those within the panchromatic raster and below the gap
+    assert offset.shift == pytest.approx((0, 0), abs=0.15)
 
 
 def test_few_tiles_or_few_of_many_are_not_believed():

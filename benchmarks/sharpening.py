@@ -63,7 +63,7 @@ def scores_of(
         sharp = options.out / f"{name}.tif"
         bands = options.ms_bands if judges.reference is None else None
         align = options.align and judges.reference is None
-        settings = PansharpenSettings(method, options.sensor, bands, align, overwrite=True)
+        settings = PansharpenSettings(method, options.sensor, bands, align, packed=False, overwrite=True)
         report = pansharpen(*pair, sharp, settings)
         rules = SharpeningRules(ratio=round(report.ratio), sensor=options.sensor, bands=bands, align=align)
         evaluation = evaluate_sharpening(sharp, judges, rules)

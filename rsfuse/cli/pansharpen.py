@@ -61,6 +61,13 @@ def pansharpen(
             "--preview", metavar="PNG", help="Picture of a detailed part, before and after.", show_default=False
         ),
     ] = None,
+    unpacked: Annotated[
+        bool,
+        typer.Option(
+            "--unpacked",
+            help="Write a plain GeoTIFF in blocks, not packed and without overviews: less time, more bytes.",
+        ),
+    ] = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -84,6 +91,7 @@ def pansharpen(
         bands=ms_bands,
         align=align,
         preview=preview,
+        packed=not unpacked,
         overwrite=overwrite,
     )
     done = sharpen(pan, ms, out, settings, show.progress)

@@ -44,6 +44,7 @@ class Content:
         like: a raster whose bands are called, measured and coloured alike; None if there is none.
         like_bands: of that raster; None for all but transparency.
         gapless: every pixel is data: it takes neither a number nor a mask.
+        packed: becomes a cloud optimised GeoTIFF; else a plain one in blocks, without overviews.
         tags: what the file says of itself.
     """
 
@@ -54,6 +55,7 @@ class Content:
     like: Path | None = None
     like_bands: tuple[int, ...] | None = None
     gapless: bool = False
+    packed: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -75,7 +77,8 @@ class Draft:
         self._path, self._grid, self._content = path, grid, content
         size = np.dtype(content.dtype).itemsize * content.count * grid.height * grid.width
         with writing(path), ExitStack() as opened:
-            check_space(path, size * 8 // 3)  # the raster with overviews, and both once more
+            # the raster with overviews, and both once more
+            check_space(path, size * 8 // 3 if content.packed else size)
             folder = opened.enter_context(TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent))
             self._folder = Path(folder)
             self._files = [opened.enter_context(self._create(level)) for level in range(self._halves() + 1)]
@@ -87,7 +90,7 @@ class Draft:
 
     def _halves(self) -> int:
         """How often it is halved until it is a block; a mask is not: GDAL makes such overviews in the end."""
-        if self._is_masked:
+        if self._is_masked or not self._content.packed:
             return 0
         return min((-(-max(self._grid.shape) // BLOCK) - 1).bit_length(), _MOST_HALVES)
 
@@ -161,7 +164,9 @@ class Draft:
         with writing(self._path):
             for file in self._files:
                 file.close()
-            if self._is_masked:
+            if not self._content.packed:
+                finished = self._folder / "0.tif"
+            elif self._is_masked:
                 write_cog(self._folder / "0.tif", finished, resampling="AVERAGE", predictor=True)
             else:
                 levels = [Path(file.name) for file in self._files]

@@ -47,6 +47,7 @@ class PansharpenSettings:
         bands: of the multispectral raster, in this order, counted from 1; None for all but transparency.
         align: undo the shift between the two that matching finds.
         preview: PNG to write, a part before and after; None for none.
+        packed: write a cloud optimised GeoTIFF; else a plain one, without overviews.
         overwrite: replace outputs that are there.
     """
 
@@ -55,6 +56,7 @@ class PansharpenSettings:
     bands: tuple[int, ...] | None = None
     align: bool = False
     preview: Path | None = None
+    packed: bool = True
     overwrite: bool = False
 
 
@@ -115,7 +117,7 @@ def pansharpen(
     Args:
         pan: a raster of one band.
         ms: a raster of coarser pixels of the same ground.
-        output: cloud optimised GeoTIFF to write.
+        output: GeoTIFF to write.
         settings: what a user may choose.
         stages: told of the parts of the work.
 
@@ -141,7 +143,8 @@ def pansharpen(
         else:
             sharpened = _by_network(scene, method, stages)
         name = method if isinstance(method, str) else method.bundle.name
-        _write(scene, output, name, sharpened, stages)
+        content = _content(scene, name, packed=settings.packed)
+        _write(scene, output, content, sharpened, stages)
         if settings.preview is not None:
             write_preview(scene, output, settings.preview, name)
         return PansharpenReport(
@@ -169,25 +172,31 @@ def _check_outputs(pan: Path, ms: Path, output: Path, settings: PansharpenSettin
         raise OutputError(f"{settings.preview} would be a PNG picture", hint="let its name end in .png")
 
 
-def _write(scene: PanMsScene, output: Path, name: str, sharpened: Iterator[Sharp], stages: Stages) -> None:
-    content = Content(
+def _content(scene: PanMsScene, name: str, *, packed: bool) -> Content:
+    """What is kept of the multispectral raster."""
+    return Content(
         len(scene.bands),
         scene.dtype,
         scene.nodata,
         like=scene.paths[1],
         like_bands=scene.ms_bands,
         gapless=scene.is_gapless,
+        packed=packed,
         tags={"RSFUSE_SHARPENED": name},
     )
+
+
+def _write(scene: PanMsScene, output: Path, content: Content, sharpened: Iterator[Sharp], stages: Stages) -> None:
     storage = Storage(np.dtype(scene.dtype), scene.nodata)
     with Draft(output, scene.grid, content) as draft:
         for each in sharpened:
             (top, bottom), (left, right) = each.rows, each.columns
             pixels = replace(storage, maximum=each.maximum)(each.pixels, each.valid)
             draft.write(Window(left, top, right - left, bottom - top), pixels, each.valid)
-        with stages("packing", "files") as progress:
-            draft.seal()
-            progress(1, 1)
+        if content.packed:
+            with stages("packing", "files") as progress:
+                draft.seal()
+                progress(1, 1)
 
 
 def _by_method(scene: PanMsScene, method: Method, sensor: SensorGains, stages: Stages) -> Iterator[Sharp]:

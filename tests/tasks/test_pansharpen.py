@@ -323,3 +323,18 @@ def test_rasters_in_the_wrong_order_are_told(pair, tmp_path):
         pansharpen(ms, pan, tmp_path / "sharp.tif")
     with pytest.raises(GridMismatchError, match=r"is 1 x 1 pixels"):
         pansharpen(pan, pan, tmp_path / "sharp.tif")
+
+
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_unpacked_it_has_the_same_pixels_in_a_plain_file(pair, tmp_path, nodata):
+    paths = pair(nodata=nodata)
+    _, packed, _ = sharpened(paths, tmp_path / "packed.tif")
+    _, plain, _ = sharpened(paths, tmp_path / "plain.tif", packed=False)
+    np.testing.assert_array_equal(plain, packed)
+    with rasterio.open(tmp_path / "packed.tif") as cog, rasterio.open(tmp_path / "plain.tif") as file:
+        assert file.compression is None
+        assert file.overviews(1) == []
+        assert file.descriptions == cog.descriptions
+        assert (file.nodata, file.dtypes, file.transform) == (cog.nodata, cog.dtypes, cog.transform)
+        np.testing.assert_array_equal(file.dataset_mask(), cog.dataset_mask())
+    assert not list(tmp_path.glob(".*"))

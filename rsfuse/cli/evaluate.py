@@ -81,7 +81,7 @@ def evaluate(
             "--report",
             metavar="FILE",
             help="Write the scores: .html a page with figures, .csv the classes, .md tables, .json to compare; may be "
-            "given again.",
+            "given again. Of --sharpening: .csv, .md, .json.",
             show_default=False,
         ),
     ] = None,
@@ -116,6 +116,9 @@ def evaluate(
             "--stratified": stratified,
             "--bundle": bundle,
             "--tiles": tiles,
+            "--on": on != "map",
+            "--split": split != "test",
+            "--device": device != "auto",
         }
         sharpened.check_alone(asked, of_maps)
         _check_reports(reports, asked.read, sharpened.ENDINGS, overwrite=overwrite)

@@ -120,6 +120,7 @@ class Asked:
         given = {
             "--pan": self.pan,
             "--ms": self.ms,
+            "--sensor": None if self.sensor == "other" else self.sensor,
             "--ms-bands": self.bands,
             "--ratio": self.ratio,
             "--cut": None if self.cut == CUT else self.cut,
@@ -141,6 +142,8 @@ def score_sharpening(asked: Asked, reports: Sequence[Path], *, as_json: bool) ->
 
     scored = evaluate_sharpening(asked.files[0], *_understood(asked), show.progress)
     write_sharpening_reports(scored, reports)
+    if asked.align and scored.shift is None:
+        show.warning("--align had nothing to go by: the shift between the two images cannot be told")
     if as_json:
         show.document(scored.to_dict())
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from rsfuse.cli import options, show
-from rsfuse.cli.pan_ms import warn_of_offset
+from rsfuse.cli.pan_ms import warn_of_left_out, warn_of_offset, warn_of_repeats
 from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def pansharpen(
 ) -> None:
     """Sharpen a multispectral raster by a panchromatic one.
 
-    The result has the type, range, band names and nodata of MS. By how much the two lie aside of each other is always
+    The result has the type, bits, band names and nodata of MS. By how much the two lie aside of each other is always
     measured and told: it may cost more than methods differ by. rsfuse eval --sharpening tells how good a result is.
     """
     from rsfuse.tasks.pansharpen import PansharpenSettings
@@ -127,12 +127,8 @@ def _network(pair: _Pair, sensor: str, bundle: str | None, device: str) -> Sharp
 
 def _warn(report: PansharpenReport) -> None:
     """What makes the result worse than it could be."""
-    if report.repeats > 1:
-        show.warning(
-            f"each multispectral pixel stands {report.repeats} x {report.repeats} times: the raster was enlarged, and "
-            f"shows no more than one of {report.repeats} times its pixel size; give the original, or "
-            f"gdal_translate -outsize {100 / report.repeats:.4g}% {100 / report.repeats:.4g}% -r nearest"
-        )
+    warn_of_left_out(report.transparent)
+    warn_of_repeats(report.repeats)
     warn_of_offset(report.offset, aligned=report.settings.align)
 
 

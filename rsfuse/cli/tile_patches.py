@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rsfuse.cli import show
-from rsfuse.cli.pan_ms import warn_of_offset
+from rsfuse.cli.pan_ms import warn_of_left_out, warn_of_offset, warn_of_repeats
 from rsfuse.cli.tile_report import show_patches
 from rsfuse.errors import TileSetError
 
@@ -40,7 +40,7 @@ def list_patches(roots: list[Path], out: Path, *, overwrite: bool, as_json: bool
 
 def cut_patches(pair: PanMs, sensor: str, out: Path, settings: WaldSettings, *, as_json: bool) -> None:
     """Patches of a scene one scale down."""
-    from rsfuse.raster.sharpening.offset import undone
+    from rsfuse.raster.sharpening.offset import repeated, undone
     from rsfuse.raster.sharpening.scene import PanMsScene
     from rsfuse.raster.sharpening.wald import write_wald_set
 
@@ -51,6 +51,8 @@ def cut_patches(pair: PanMs, sensor: str, out: Path, settings: WaldSettings, *, 
         scene = opened.enter_context(own.moved(undone(offset)))
         with show.progress("reducing", "patches") as progress:
             report = write_wald_set(scene, sensor, out, settings, progress=progress)
+        warn_of_left_out(own.transparent)
+        warn_of_repeats(repeated(own))
         warn_of_offset(offset or _offset(own), aligned=pair.align)
     show_patches(report, time.monotonic() - start, as_json=as_json)
 

@@ -64,6 +64,8 @@ class AlignedRaster(Closing):
             """Rows and columns of the blocks in which the file is stored."""
             self.tags: dict[str, str] = {**file.tags(), **file.tags(self.bands[0])}
             alpha = tuple(band for band in alpha_bands(file) if band not in self.bands)
+            self.transparent: tuple[int, ...] = alpha
+            """Numbers of the bands that say where there is data, and are not read as data themselves."""
             if alpha != alpha_bands(file) or any(dtype.startswith("complex") for dtype in file.dtypes):
                 file = opened.enter_context(open_plain(path, file))
             # two rasters without coordinates and of one shape are taken to coincide: nothing says otherwise

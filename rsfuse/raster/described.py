@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader, DatasetWriter
 
 
@@ -19,4 +20,5 @@ def describe_like(target: DatasetWriter, like: DatasetReader, bands: Sequence[in
     target.descriptions = [like.descriptions[each] for each in at]
     target.units = [like.units[each] or "" for each in at]
     target.scales, target.offsets = [like.scales[each] for each in at], [like.offsets[each] for each in at]
-    target.colorinterp = [like.colorinterp[each] for each in at]
+    colors = [like.colorinterp[each] for each in at]  # what was asked for as data is no transparency
+    target.colorinterp = [ColorInterp.undefined if each == ColorInterp.alpha else each for each in colors]

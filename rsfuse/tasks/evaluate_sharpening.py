@@ -21,7 +21,7 @@ from rsfuse.metrics.sharpening import BLOCK, Agreement, Distortion, block_strips
 from rsfuse.metrics.sharpening.evaluation import FullScores, ReducedScores, SharpeningEvaluation
 from rsfuse.raster.disk import replace_text, writing
 from rsfuse.raster.sharpening.judged import WithoutReference, WithReference
-from rsfuse.raster.sharpening.offset import measure_offset, undone
+from rsfuse.raster.sharpening.offset import Offset, measure_offset, undone
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.raster.sharpening.windows import Windows, each_window
 from rsfuse.reports.evaluation import sharpening_exports
@@ -91,26 +91,27 @@ def evaluate_sharpening(
     start = time.monotonic()
     sensor = find_sensor(rules.sensor)
     with ExitStack() as opened:  # mistakes are told before the work
-        against = without = None
+        against = without = offset = None
         if judges.reference is not None:
             against = opened.enter_context(WithReference(sharp, judges.reference, bands=rules.bands))
         if judges.pair is not None:
-            shift = _shift(judges.pair, rules, stages)
+            offset = _offset(judges.pair, rules, stages)
             without = opened.enter_context(
-                WithoutReference(sharp, *judges.pair, sensor=sensor, bands=rules.bands, shift=shift)
+                WithoutReference(sharp, *judges.pair, sensor=sensor, bands=rules.bands, shift=undone(offset))
             )
         ratio = rules.ratio or (_RATIO if without is None else round(without.ratio, 4))
         reduced = None if against is None else _reduced(against, replace(rules, ratio=ratio), stages)
         full = None if without is None else _full(without, rules, stages)
-    return SharpeningEvaluation(sharp, reduced, full, time.monotonic() - start)
+    shift = None if offset is None or not offset.is_known else offset.shift
+    return SharpeningEvaluation(sharp, reduced, full, time.monotonic() - start, shift)
 
 
-def _shift(pair: tuple[Path, Path], rules: SharpeningRules, stages: Stages) -> tuple[float, float]:
-    """By which the multispectral raster is taken to lie aside."""
+def _offset(pair: tuple[Path, Path], rules: SharpeningRules, stages: Stages) -> Offset | None:
+    """By which the multispectral raster is taken to lie aside; None where nobody asks."""
     if not rules.align:
-        return 0.0, 0.0
+        return None
     with PanMsScene(*pair, bands=rules.bands) as scene, stages("matching", "tiles") as progress:
-        return undone(measure_offset(scene, progress))
+        return measure_offset(scene, progress)
 
 
 def _reduced(judged: WithReference, rules: SharpeningRules, stages: Stages) -> ReducedScores:

@@ -71,6 +71,8 @@ class PansharpenReport:
         output: the raster.
         method: name of the method, or of the bundle.
         settings: what was asked for.
+        sensor: code of the sensor that low passes were those of, or those that the network learnt from.
+        transparent: numbers of the multispectral bands that were taken for transparency, not for data.
         ratio: panchromatic pixels along the side of a multispectral one.
         offset: of the multispectral image.
         repeats: how often each multispectral pixel stands along a side; 1 for a raster that was never enlarged.
@@ -82,6 +84,8 @@ class PansharpenReport:
     output: Path
     method: str
     settings: PansharpenSettings
+    sensor: str
+    transparent: tuple[int, ...]
     ratio: float
     offset: Offset
     repeats: int
@@ -94,7 +98,7 @@ class PansharpenReport:
         return {
             "output": str(self.output),
             "method": self.method,
-            "sensor": self.settings.sensor,
+            "sensor": self.sensor,
             "ratio": round(self.ratio, 4),
             "offset": self.offset.to_dict(),
             "aligned": self.settings.align,
@@ -131,13 +135,14 @@ def pansharpen(
     _check_outputs(pan, ms, output, settings)
     with ExitStack() as opened:
         scene = opened.enter_context(PanMsScene(pan, ms, bands=settings.bands))
+        method = settings.method or _DEFAULT
         sensor = find_sensor(settings.sensor)
-        sensor.of(len(scene.bands))  # a mistake is told before the work
+        if isinstance(method, str):
+            sensor.of(len(scene.bands))  # a mistake is told before the work
         with stages("matching", "tiles") as progress:
             offset = measure_offset(scene, progress)
         if settings.align:
             scene = opened.enter_context(scene.moved(undone(offset)))
-        method = settings.method or _DEFAULT
         if isinstance(method, str):
             sharpened = _by_method(scene, method, sensor, stages)
         else:
@@ -146,11 +151,13 @@ def pansharpen(
         content = _content(scene, name, packed=settings.packed)
         _write(scene, output, content, sharpened, stages)
         if settings.preview is not None:
-            write_preview(scene, output, settings.preview, name)
+            _preview(scene, output, settings.preview, name)
         return PansharpenReport(
             output,
             name,
             settings,
+            settings.sensor if isinstance(method, str) else ", ".join(method.bundle.manifest.sensors),
+            scene.transparent,
             scene.placement.ratio,
             offset,
             repeated(scene),
@@ -172,6 +179,13 @@ def _check_outputs(pan: Path, ms: Path, output: Path, settings: PansharpenSettin
         raise OutputError(f"{settings.preview} would be a PNG picture", hint="let its name end in .png")
 
 
+def _preview(scene: PanMsScene, output: Path, preview: Path, name: str) -> None:
+    try:
+        write_preview(scene, output, preview, name)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"interrupted: {output} is complete, there is no preview") from interrupt
+
+
 def _content(scene: PanMsScene, name: str, *, packed: bool) -> Content:
     """What is kept of the multispectral raster."""
     return Content(
@@ -191,7 +205,7 @@ def _write(scene: PanMsScene, output: Path, content: Content, sharpened: Iterato
     with Draft(output, scene.grid, content) as draft:
         for each in sharpened:
             (top, bottom), (left, right) = each.rows, each.columns
-            pixels = replace(storage, maximum=each.maximum)(each.pixels, each.valid)
+            pixels = replace(storage, limits=each.limits)(each.pixels, each.valid)
             draft.write(Window(left, top, right - left, bottom - top), pixels, each.valid)
         if content.packed:
             with stages("packing", "files") as progress:
@@ -203,7 +217,7 @@ def _by_method(scene: PanMsScene, method: Method, sensor: SensorGains, stages: S
     """Windows sharpened by a classical method, which is fitted to the scene first."""
     with stages("measuring", "windows") as progress:
         moments = measure_pair(scene, sensor, progress)
-    sharpener = Sharpener(fit(method, moments), sensor.of(len(scene.bands)), moments.highest)
+    sharpener = Sharpener(fit(method, moments), sensor.of(len(scene.bands)), moments.limits)
     windows = list(_windows(scene.grid))
     with stages("sharpening", "windows") as progress:
         for done, sharp in enumerate(sharpener.windows(scene, windows), 1):
@@ -222,10 +236,10 @@ def _by_network(scene: PanMsScene, predictor: SharpeningPredictor, stages: Stage
     """Rows of blocks sharpened by a network."""
     from rsfuse.learn.inference.sharpening_run import sharpen_strips
 
-    (height, width), maximum = scene.grid.shape, predictor.bundle.manifest.maximum
+    (height, width), highest = scene.grid.shape, predictor.bundle.manifest.maximum
     pixels = np.empty((len(scene.bands), 0, width), np.float32)
     valid = np.empty((0, width), np.bool_)
-    done = 0
+    done, is_whole = 0, np.dtype(scene.dtype).kind in "iu"
     with stages("sharpening", "patches") as progress:
         for strip in sharpen_strips(scene, predictor, progress=progress):
             pixels = np.concatenate([pixels, strip.pixels], 1)
@@ -233,5 +247,7 @@ def _by_network(scene: PanMsScene, predictor: SharpeningPredictor, stages: Stage
             while pixels.shape[1] >= BLOCK or done + pixels.shape[1] == height > done:
                 rows = done, min(done + BLOCK, height)
                 taken = rows[1] - done
-                yield Sharp(rows, (0, width), pixels[:, :taken].copy(), valid[:taken], maximum)
+                low, high = scene.limits(rows, (0, width))
+                limits = low, max(high, highest) if is_whole else high
+                yield Sharp(rows, (0, width), pixels[:, :taken].copy(), valid[:taken], limits)
                 pixels, valid, done = pixels[:, taken:], valid[taken:], rows[1]

@@ -101,11 +101,11 @@ def test_repeated_pixels_are_warned_of(rsfuse, pair, raster, scenery):
 
 
 MISTAKES = {
-    "swapped": ("ms.tif pan.tif -o s.tif", r"ms\.tif has 4 bands, a panchromatic raster has one", "PAN MS"),
+    "swapped": ("ms.tif pan.tif -o s.tif", r"ms\.tif has 4 bands, a panchromatic raster has one", "before the other"),
     "ratio 1": (
         "pan.tif pan.tif -o s.tif",
         r"640 x 640 px\) is 1 x 1 pixels .* 1\.5 to 16",
-        "panchromatic raster first",
+        "not enlarged",
     ),
     "elsewhere": ("pan.tif far.tif -o s.tif", r"far\.tif lies elsewhere", ""),
     "no such file": ("pan.tif none.tif -o s.tif", r"none\.tif", ""),
@@ -162,3 +162,23 @@ def test_help_names_every_method_and_sensor(rsfuse):
         "COG",
     ):
         assert word in told
+
+
+def test_a_near_infrared_that_the_file_calls_transparency_is_told_of_and_taken_on_request(rsfuse, raster, tmp_path):
+    chance = np.random.default_rng(0)
+    raster("pan.tif", side=SIDE, values=chance.integers(20, 240, (1, SIDE, SIDE)).astype(np.uint8), transform=PLACE)
+    bands = chance.integers(20, 240, (4, SIDE // 4, SIDE // 4)).astype(np.uint8)
+    raster("ms.tif", side=SIDE // 4, values=bands, transform=PLACE * Affine.scale(4))
+    with rasterio.open(tmp_path / "ms.tif") as file:
+        assert file.colorinterp[3].name == "alpha"
+    told = rsfuse("pansharpen", "pan.tif", "ms.tif", "-o", "three.tif")
+    assert "band 4 of the multispectral raster is called transparency" in " ".join(told.stderr.split())
+    assert rasterio.open(tmp_path / "three.tif").count == 3
+    told = rsfuse("pansharpen", "pan.tif", "ms.tif", "-o", "four.tif", "--ms-bands", "1,2,3,4")
+    assert "transparency" not in told.stderr
+    with rasterio.open(tmp_path / "four.tif") as file:
+        assert (file.count, "alpha" in [each.name for each in file.colorinterp]) == (4, False)
+    scored = rsfuse(
+        "eval", "--sharpening", "four.tif", "--pan", "pan.tif", "--ms", "ms.tif", "--ms-bands", "1,2,3,4", "--json"
+    )
+    assert scored.exit_code == 0

@@ -61,14 +61,14 @@ class PairMoments:
             sensor of each multispectral one would see it (low-passed, reduced and enlarged again).
         coarse: on the multispectral grid: B bands, the panchromatic band as the mean multispectral sensor sees it, the
             panchromatic band as its own sensor would see it from so far, and the B bands low-passed once more.
-        highest: number in either.
+        limits: the lowest and the highest number in either.
     """
 
     bands: int
     fine: Moments
     coarse: Moments
-    highest: float
+    limits: tuple[float, float]
 
     def __add__(self, other: PairMoments) -> PairMoments:
-        highest = max(self.highest, other.highest)
-        return PairMoments(self.bands, self.fine + other.fine, self.coarse + other.coarse, highest)
+        limits = min(self.limits[0], other.limits[0]), max(self.limits[1], other.limits[1])
+        return PairMoments(self.bands, self.fine + other.fine, self.coarse + other.coarse, limits)

@@ -20,30 +20,40 @@ class Storage:
     Args:
         dtype: of the multispectral raster.
         nodata: number for no data; None if there is none.
-        maximum: largest digital number that the sensor is known to give; None for that of the type.
+        limits: the lowest and the highest number that went in; None for those of the type.
     """
 
     dtype: np.dtype[Any]
     nodata: float | None = None
-    maximum: float | None = None
+    limits: tuple[float, float] | None = None
 
     def __call__(self, pixels: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[Any]:
         """Pixels (B, h, w) in their type; no data where they are not valid (h, w), and nowhere else.
 
-        Whole numbers are rounded and clipped. A pixel that would come out as no data is the next number.
+        They stay within the limits; whole numbers may be darker and brighter within their bits. A pixel that would come
+        out as no data is the next number.
         """
         if self.dtype.kind in "iu":
-            limits = np.iinfo(self.dtype)
-            highest = limits.max if self.maximum is None else min(limits.max, self.maximum)
             whole: NDArray[Any] = pixels if self.dtype.itemsize < pixels.itemsize else pixels.astype(np.float64)
             np.rint(whole, out=whole)
-            stored = np.clip(whole, limits.min, highest, out=whole).astype(self.dtype)
+            stored = np.clip(whole, *self._range(), out=whole).astype(self.dtype)
         else:
             stored = pixels.astype(self.dtype)
+            if self.limits is not None:
+                np.clip(stored, *self.limits, out=stored)
         keep_clear(stored, self.nodata)
         if not valid.all():
             stored[:, ~valid] = 0 if self.nodata is None else self.nodata
         return stored
+
+    def _range(self) -> tuple[float, float]:
+        """Of whole numbers: from 0, or as far below as there are bits, to the last of as many bits as the highest."""
+        of_type = np.iinfo(self.dtype)
+        if self.limits is None:
+            return of_type.min, of_type.max
+        low, high = self.limits
+        lowest = 0 if low >= 0 else max(of_type.min, -bits_maximum(-low) - 1)
+        return lowest, min(of_type.max, bits_maximum(high))
 
 
 def bits_maximum(value: float) -> int:

@@ -37,11 +37,10 @@ def agree_to_sharpen(scene: PanMsScene, bundle: SharpeningBundle, plan: Plan) ->
     """
     manifest, takes = bundle.manifest, bundle.manifest.inputs.ms
     if len(scene.bands) != len(takes):
-        numbers = ",".join(str(number) for number in range(1, len(takes) + 1))
         raise BundleError(
-            f"the multispectral raster has {len(scene.bands)} bands ({', '.join(scene.bands)}), "
+            f"{len(scene.bands)} band(s) of the multispectral raster are read ({', '.join(scene.bands)}), "
             f"bundle {bundle.name} sharpens {len(takes)} ({', '.join(takes)})",
-            hint=f"say which bands these are: --bands {numbers}; or {_OTHERWISE}",
+            hint=f"say which bands these are, if they are there: --ms-bands; or {_OTHERWISE}",
         )
     if scene.ratio != manifest.ratio:
         raise BundleError(

@@ -117,12 +117,14 @@ class SharpeningEvaluation:
         reduced: against a reference; None without one.
         full: by the pair that it was made of; None without it.
         seconds: that it took.
+        shift: (right, down) of the multispectral raster that was undone, in its pixels; None where none was.
     """
 
     sharp: Path
     reduced: ReducedScores | None
     full: FullScores | None
     seconds: float
+    shift: tuple[float, float] | None = None
 
     @property
     def pixels(self) -> int:
@@ -150,6 +152,8 @@ class SharpeningEvaluation:
                 "ms": "interpolated at panchromatic pixels (Lanczos, 4 lobes)",
                 "pan_low": "reduced to the pixels of MS by cubic convolution, interpolated like MS",
             }
+        if self.shift is not None:
+            told["shift undone"] = [round(each, 3) for each in self.shift]
         return told
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.geometry.sharpening.methods import Injection
-from rsfuse.geometry.sharpening.storage import bits_maximum
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.raster.sharpening.windows import Windows, each_window
 
@@ -24,14 +23,14 @@ class Sharp:
         columns: likewise.
         pixels: (B, h, w), neither rounded nor clipped.
         valid: (h, w) where both rasters have data.
-        maximum: largest number that the sensor is known to give.
+        limits: the lowest and the highest number of both rasters, as far as is known.
     """
 
     rows: Span
     columns: Span
     pixels: NDArray[np.float32]
     valid: NDArray[np.bool_]
-    maximum: float
+    limits: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -41,12 +40,12 @@ class Sharpener:
     Args:
         injection: the method.
         gains: of each multispectral band at Nyquist.
-        highest: number in either raster, as far as it was looked at.
+        limits: the lowest and the highest number in either raster, as far as it was looked at.
     """
 
     injection: Injection
     gains: tuple[float, ...]
-    highest: float
+    limits: tuple[float, float]
 
     def __call__(self, scene: PanMsScene, rows: Span, columns: Span) -> Sharp:
         """One window of the panchromatic raster."""
@@ -54,10 +53,10 @@ class Sharpener:
         pan, known = scene.pan(rows, columns)
         low = scene.low(self.gains, rows, columns) if self.injection.needs_low else None
         flat = (exp.reshape(len(exp), -1), pan.reshape(1, -1), None if low is None else low.reshape(len(low), -1))
-        ms, _ = scene.ms(*scene.placement.enlarging().needed(rows, columns))
-        brightest = max(self.highest, float(pan.max()), float(ms.max()))
+        here = scene.limits(rows, columns)
+        limits = min(self.limits[0], here[0]), max(self.limits[1], here[1])
         sharp = self.injection(*flat).reshape(exp.shape)
-        return Sharp(rows, columns, sharp, known & seen, bits_maximum(brightest))
+        return Sharp(rows, columns, sharp, known & seen, limits)
 
     def windows(self, scene: PanMsScene, windows: Windows) -> Iterator[Sharp]:
         """Windows in their order, several at a time; memory is that of a few.

@@ -61,11 +61,11 @@ def _measured(
     placement = scene.placement
     inside = placement.rows.inside(rows), placement.columns.inside(columns)
     if any(first == past for first, past in inside):
-        return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), float(pan.max()))
+        return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), scene.limits(rows, columns))
     ms, valid = scene.ms(*inside)
     low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
     coarse = _of(np.concatenate([ms, *low, _degraded(scene, gains, *inside)]), valid & scene.has_pan(*inside))
-    return PairMoments(bands, fine, coarse, float(max(pan.max(), ms.max())))
+    return PairMoments(bands, fine, coarse, scene.limits(rows, columns))
 
 
 def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: Span) -> Image:

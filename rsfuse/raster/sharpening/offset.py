@@ -130,15 +130,16 @@ def repeated(scene: PanMsScene) -> int:
     return min(_spacing(each) for each in changes)
 
 
+_ALMOST_ALL = 0.95  # of changes: where pieces were put together, the pattern begins anew
 _LOOK = 256  # multispectral pixels that are looked at
 
 
 def _spacing(changes: np.ndarray[Any, np.dtype[np.bool_]]) -> int:
-    """The largest distance, up to 4, such that something changes there and nowhere between."""
+    """The largest distance, up to 4, such that something changes there and hardly anywhere between."""
     places = np.flatnonzero(changes)
     if len(places) < len(changes) // 8:
         return 1  # hardly anything to tell by
     for distance in (4, 3, 2):
-        if len(np.unique(places % distance)) == 1:
+        if np.bincount(places % distance).max() >= _ALMOST_ALL * len(places):
             return distance
     return 1

@@ -78,7 +78,7 @@ class PanMsScene(Closing):
             if len(self._pan.dtypes) != 1:
                 raise SceneError(
                     f"{pan} has {len(self._pan.dtypes)} bands, a panchromatic raster has one",
-                    hint="name the panchromatic raster first: rsfuse pansharpen PAN MS",
+                    hint="name the panchromatic raster before the other, or take a band out: gdal_translate -b N",
                 )
             self.grid: Grid = self._pan.grid
             own = opened.enter_context(AlignedRaster(ms, bands=bands))
@@ -115,6 +115,11 @@ class PanMsScene(Closing):
     def ms_bands(self) -> tuple[int, ...]:
         """Numbers of the bands that are read of the multispectral raster."""
         return self._ms.bands
+
+    @property
+    def transparent(self) -> tuple[int, ...]:
+        """Numbers of the bands of the multispectral raster that are taken for transparency, not for data."""
+        return self._ms.transparent
 
     @property
     def is_gapless(self) -> bool:
@@ -166,6 +171,12 @@ class PanMsScene(Closing):
         needed = enlarging.needed(rows, columns)
         ms, valid = self.ms(*needed)
         return enlarging(ms, rows, columns), self._seen(valid, needed, rows, columns)
+
+    def limits(self, rows: Span, columns: Span) -> tuple[float, float]:
+        """The lowest and the highest number of both images in a window of panchromatic pixels."""
+        pan, _ = self.pan(rows, columns)
+        ms, _ = self.ms(*self.placement.enlarging().needed(rows, columns))
+        return float(min(pan.min(), ms.min())), float(max(pan.max(), ms.max()))
 
     def low(self, gains: tuple[float, ...], rows: Span, columns: Span) -> Image:
         """The panchromatic image as sensors of some gains at Nyquist see it: reduced and enlarged again, (B, h, w)."""
@@ -240,13 +251,16 @@ class PanMsScene(Closing):
             return
         down, across = self._ratios
         pan, ms = self.paths
-        swapped = max(down, across) < 1 / low
+        if max(down, across) < 1 / low:
+            hint = "the first is the coarser one: name the panchromatic raster first"
+        elif max(down, across) < low:
+            hint = "give the multispectral raster as it was recorded, not enlarged to the panchromatic pixels"
+        else:
+            hint = "give both the coordinates of the same ground"
         raise GridMismatchError(
             f"a pixel of {ms} ({own.width} x {own.height} px) is {across:.3g} x {down:.3g} pixels of {pan} "
             f"({self.grid.width} x {self.grid.height} px); sharpening takes {low:g} to {high:g}, alike on both axes",
-            hint="the first is the coarser one: name the panchromatic raster first"
-            if swapped
-            else "name the panchromatic raster first, and give both the coordinates of the same ground",
+            hint=hint,
         )
 
     def close(self) -> None:

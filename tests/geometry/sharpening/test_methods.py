@@ -43,7 +43,7 @@ class Pair:
     def moments(self):
         fine = Moments.of(np.concatenate([self.exp, self.pan, self.low]))
         coarse = Moments.of(np.concatenate([self.ms, self.seen, self.own, self.degraded]))
-        return PairMoments(len(self.ms), fine, coarse, 2047)
+        return PairMoments(len(self.ms), fine, coarse, (0, 2047))
 
     def sharp(self, method):
         return fit(method, self.moments)(self.exp.copy(), self.pan.copy(), self.low.copy())
@@ -189,7 +189,7 @@ def test_bdsd_never_takes_the_panchromatic_image_away():
 
 
 def test_what_cannot_be_fitted_is_refused():
-    nothing = PairMoments(1, Moments.of(np.zeros((3, 0))), Moments.of(np.zeros((4, 5))), 0)
+    nothing = PairMoments(1, Moments.of(np.zeros((3, 0))), Moments.of(np.zeros((4, 5))), (0, 0))
     with pytest.raises(ValueError, match="no pixel"):
         fit("gsa", nothing)
     with pytest.raises(ValueError, match="no method 'pca'"):

@@ -28,7 +28,7 @@ def test_parts_add_up_to_the_whole():
     np.testing.assert_allclose(parts.products, whole.products, rtol=1e-12)
 
 
-def test_of_pairs_the_highest_number_is_kept():
-    one, other = (PairMoments(1, Moments.of(np.ones((3, n))), Moments.of(np.ones((4, n))), n) for n in (7, 4))
+def test_of_pairs_the_lowest_and_the_highest_number_are_kept():
+    one, other = (PairMoments(1, Moments.of(np.ones((3, n))), Moments.of(np.ones((4, n))), (-n, n)) for n in (7, 4))
     both = one + other
-    assert (both.bands, both.fine.count, both.coarse.count, both.highest) == (1, 11, 11, 7)
+    assert (both.bands, both.fine.count, both.coarse.count, both.limits) == (1, 11, 11, (-7, 7))

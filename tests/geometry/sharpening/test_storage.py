@@ -10,9 +10,9 @@ from rsfuse.geometry.sharpening.storage import Storage, bits_maximum
 ALL = np.ones((2, 3), bool)
 
 
-def stored(dtype, values, *, nodata=None, maximum=None, valid=ALL):
+def stored(dtype, values, *, nodata=None, limits=None, valid=ALL):
     pixels = np.resize(np.array(values, np.float32), (1, 2, 3))
-    return Storage(np.dtype(dtype), nodata, maximum)(pixels, valid)[0]
+    return Storage(np.dtype(dtype), nodata, limits)(pixels, valid)[0]
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "int32", "uint32"])
@@ -23,8 +23,8 @@ def test_whole_numbers_are_rounded_and_clipped_to_their_type(dtype):
     assert found.ravel().tolist() == [1, 2, 100, limits.max, limits.min, 7]
 
 
-def test_numbers_are_clipped_to_the_bits_of_the_data_and_floats_not_at_all():
-    assert stored("uint16", [2047.4, 2100, 70_000, -3, 0, 12], maximum=2047).ravel().tolist() == [
+def test_numbers_are_clipped_to_the_bits_of_the_data_and_floats_to_its_range():
+    assert stored("uint16", [2047.4, 2100, 70_000, -3, 0, 12], limits=(1, 1200)).ravel().tolist() == [
         2047,
         2047,
         2047,
@@ -32,8 +32,12 @@ def test_numbers_are_clipped_to_the_bits_of_the_data_and_floats_not_at_all():
         0,
         12,
     ]
-    assert stored("uint8", [300, 1, 2, 3, 4, 5], maximum=2047).max() == 255
+    assert stored("uint8", [300, 1, 2, 3, 4, 5], limits=(0, 2000)).max() == 255
+    assert stored("int16", [-700, -3, 900, 1, 2, 3], limits=(-299, 600)).ravel()[:3].tolist() == [-512, -3, 900]
+    assert stored("int16", [-700, -3, 900, 1, 2, 3], limits=(0, 600)).ravel()[:3].tolist() == [0, 0, 900]
     np.testing.assert_array_equal(stored("float32", [-0.25, 9e9, 3, 4, 5, 6]).ravel()[:2], np.float32([-0.25, 9e9]))
+    reflectance = stored("float32", [-0.25, 1.3, 0.5, 0.5, 0.5, 0.5], limits=(0.01, 0.9)).ravel()
+    np.testing.assert_array_equal(reflectance[:3], np.float32([0.01, 0.9, 0.5]))
 
 
 CLASHES = [

@@ -257,7 +257,7 @@ def test_what_the_bundle_cannot_sharpen_is_refused_with_the_numbers():
     awake = predictor(lambda: Local(4))
     pair = Pair((64, 64))
     pair.bands = ("a", "b")
-    refused(awake, pair, "2 bands (a, b), bundle untrained sharpens 3 (red, green, blue)")
+    refused(awake, pair, "raster are read (a, b), bundle untrained sharpens 3 (red, green, blue)")
     refused(awake, Pair((64, 64), 2), "2 x 2 panchromatic ones, bundle untrained was trained at 4 x 4")
     pair = Pair((64, 64))
     pair.dtype = "uint8"

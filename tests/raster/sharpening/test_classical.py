@@ -30,7 +30,7 @@ def pair(request, lay, survey):
 
 def sharpener(scene, method):
     moments = measure_pair(scene, SENSOR)
-    return Sharpener(fit(method, moments), SENSOR.of(4), moments.highest)
+    return Sharpener(fit(method, moments), SENSOR.of(4), moments.limits)
 
 
 def cut(size):
@@ -60,7 +60,7 @@ def test_it_is_the_method_on_whole_arrays(pair, method):
     flat = [each.reshape(len(each), -1).copy() for each in (exp, pan, np.concatenate(low))]
     np.testing.assert_allclose(sharp.pixels, own.injection(*flat).reshape(exp.shape), atol=0.05)
     assert (np.abs(sharp.pixels - exp).max() > 15) == (method != "exp")
-    assert (sharp.valid.all(), sharp.maximum) == (True, 2047)
+    assert (sharp.valid.all(), sharp.limits) == (True, (min(pan.min(), ms.min()), max(pan.max(), ms.max())))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -106,8 +106,8 @@ def test_what_the_bands_show_in_a_window_is_never_clipped(lay):
     ms = np.full((1, 40, 44), 900, np.uint16)
     ms[:, 20:] = 1500  # brighter than all that was looked at
     with PanMsScene(lay("pan.tif", np.full((1, *SHAPE), 800, np.uint16)), lay("ms.tif", ms, 4)) as scene:
-        sharp = whole(scene, Sharpener(LinearInjection.of_gains(np.zeros(1), np.zeros(1)), (0.3,), 1000))
-    assert sharp.maximum >= 1500
+        sharp = whole(scene, Sharpener(LinearInjection.of_gains(np.zeros(1), np.zeros(1)), (0.3,), (850, 1000)))
+    assert sharp.limits == (800, 1500)
 
 
 def test_brovey_is_that_of_gdal_where_the_panchromatic_image_needs_no_matching(survey, tmp_path):
@@ -116,7 +116,7 @@ def test_brovey_is_that_of_gdal_where_the_panchromatic_image_needs_no_matching(s
         pytest.skip("gdal_pansharpen.py is not installed (gdal-bin)")
     paths = survey("pan.tif", 1, SHAPE, dtype="uint16"), survey("ms.tif", 4, (40, 44), 4, dtype="uint16")
     with PanMsScene(*paths) as scene:
-        sharp = whole(scene, Sharpener(RatioInjection(1.0, 0.0), SENSOR.of(4), 2047))
+        sharp = whole(scene, Sharpener(RatioInjection(1.0, 0.0), SENSOR.of(4), (0, 2047)))
     command = [tool, paths[0], paths[1], tmp_path / "gdal.tif", "-r", "cubic", "-q"]
     subprocess.run([str(part) for part in command], check=True, capture_output=True)
     expected = rasterio.open(tmp_path / "gdal.tif").read().astype(np.float32)

@@ -132,3 +132,15 @@ def test_an_image_with_little_in_it_or_without_data_is_not_called_repeated(lay):
     gaps = np.random.default_rng(0).integers(0, 5, (1, 32, 32)).astype(np.uint16).repeat(2, 1).repeat(2, 2)
     with PanMsScene(pan, lay("gaps.tif", gaps, 4, nodata=0)) as scene:
         assert repeated(scene) == 1
+
+
+def test_repeated_pixels_are_told_where_pieces_were_put_together(lay, scenery):
+    small = scenery[::8, ::8][:132, :132].astype(np.uint16)
+    enlarged = small.repeat(2, 0).repeat(2, 1)
+    pieced = np.concatenate([enlarged[:98], enlarged[97:-1]])  # from row 98 on, pixels begin at odd rows
+    for image, times in ((enlarged, 2), (pieced[:256], 1), (np.delete(enlarged, 250, 0), 2), (scenery[:256, :256], 1)):
+        ms = image[:256, :256].astype(np.uint16)[None]
+        with PanMsScene(
+            lay("pan.tif", np.ones((1, *(4 * side for side in ms.shape[1:])), np.uint16)), lay("ms.tif", ms, 4)
+        ) as scene:
+            assert repeated(scene) == times

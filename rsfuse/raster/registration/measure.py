@@ -64,7 +64,9 @@ class Matched(Protocol):
         """Likewise of the other."""
 
 
-def measure(overlay: Matched, search: Search, progress: Progress) -> TileShifts:
+def measure(
+    overlay: Matched, search: Search, progress: Progress, *, start: tuple[int, int] | None = None
+) -> TileShifts:
     """Match tiles that are spread evenly over both rasters.
 
     Memory is that of a tile, whatever the size of the rasters.
@@ -73,11 +75,12 @@ def measure(overlay: Matched, search: Search, progress: Progress) -> TileShifts:
         overlay: the rasters.
         search: how.
         progress: told (done, total) of tiles.
+        start: whole pixels (dx, dy) around which is searched; None to find them in larger pixels first.
 
     Raises:
         SceneError: if a file is truncated or damaged.
     """
-    return _match_tiles(overlay, search, _find_start(overlay), 1, progress)
+    return _match_tiles(overlay, search, _find_start(overlay) if start is None else start, 1, progress)
 
 
 def _find_start(overlay: Matched) -> tuple[int, int]:

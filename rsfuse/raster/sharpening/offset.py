@@ -66,6 +66,8 @@ def undone(offset: Offset | None) -> tuple[float, float]:
 def measure_offset(scene: PanMsScene, progress: Progress) -> Offset:
     """Match the panchromatic image, made as coarse as the other, with the mean of the multispectral bands.
 
+    Up to 16 multispectral pixels are found: both are of one satellite, and more is no shift but another place.
+
     Args:
         scene: the pair, as its coordinates have it.
         progress: told (done, total) of tiles.
@@ -73,7 +75,7 @@ def measure_offset(scene: PanMsScene, progress: Progress) -> Offset:
     Raises:
         SceneError: if a file is truncated or damaged.
     """
-    tiles = measure(_Coarse(scene), _SEARCH, progress)
+    tiles = measure(_Coarse(scene), _SEARCH, progress, start=(0, 0))
     accepted = tiles.shifts[tiles.is_accepted]
     right, down = np.median(accepted, 0).tolist() if len(accepted) else (math.nan, math.nan)
     return Offset((right, down), int(np.isfinite(tiles.shifts).all(1).sum()), len(accepted))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rsfuse.cli import show
+from rsfuse.cli.pan_ms import warn_of_nothing_to_align_by
 from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def score_sharpening(asked: Asked, reports: Sequence[Path], *, as_json: bool) ->
     scored = evaluate_sharpening(asked.files[0], *_understood(asked), show.progress)
     write_sharpening_reports(scored, reports)
     if asked.align and scored.shift is None:
-        show.warning("--align had nothing to go by: the shift between the two images cannot be told")
+        warn_of_nothing_to_align_by()
     if as_json:
         show.document(scored.to_dict())
     else:

@@ -31,10 +31,15 @@ def warn_of_repeats(repeats: int) -> None:
         )
 
 
+def warn_of_nothing_to_align_by() -> None:
+    """A shift that was to be undone, and is not known."""
+    show.warning("--align had nothing to go by: the shift between the two images cannot be told")
+
+
 def warn_of_offset(offset: Offset, *, aligned: bool) -> None:
     """A shift that is worth undoing, or one that was to be undone and is not known."""
     if aligned and not offset.is_known:
-        show.warning("--align had nothing to go by: the shift between the two images cannot be told")
+        warn_of_nothing_to_align_by()
     if not aligned and offset.is_noticeable:
         right, down = offset.shift
         show.warning(

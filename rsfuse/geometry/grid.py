@@ -70,6 +70,11 @@ class Grid:
         return self.offset_to(other) <= tolerance_px
 
 
+def window_of(rows: tuple[int, int], columns: tuple[int, int]) -> Window:
+    """The window of some rows and columns, each from the first to past the last."""
+    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+
+
 def ground_distance_m(start: tuple[float, float], end: tuple[float, float]) -> float:
     """Great-circle distance in metres between two (longitude, latitude) points in degrees (haversine formula)."""
     lon1, lat1, lon2, lat2 = (math.radians(value) for value in (*start, *end))

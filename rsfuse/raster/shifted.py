@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from rasterio.windows import Window
 
-from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.raster.bilinear import between
 from rsfuse.raster.native import NativeBands
 
@@ -142,7 +142,7 @@ class ShiftedBands:
         return pixels, valid
 
     def _moved(self, rows: tuple[int, int], columns: tuple[int, int], dtype: DTypeLike) -> tuple[Pixels, Mask]:
-        return self._native.read(_window(self._rows.needed(*rows), self._columns.needed(*columns)), dtype)
+        return self._native.read(window_of(self._rows.needed(*rows), self._columns.needed(*columns)), dtype)
 
     def _mixed(self, rows: tuple[int, int], columns: tuple[int, int], dtype: DTypeLike) -> tuple[Pixels, Mask]:
         pixels = self._around(self._rows.needed(*rows), self._columns.needed(*columns))
@@ -161,7 +161,7 @@ class ShiftedBands:
         for (start, stop), length in ((rows, self._rows.length), (columns, self._columns.length)):
             inside.append((max(start, 0), min(stop, length)))
             beyond.append((max(-start, 0), max(stop - length, 0)))
-        pixels = self._native.pixels(_window(*inside), self._read_as)
+        pixels = self._native.pixels(window_of(*inside), self._read_as)
         return np.pad(pixels, ((0, 0), *beyond), mode="edge") if any(map(any, beyond)) else pixels
 
     def _data(self, pixels: Pixels) -> list[tuple[slice, Mask]]:
@@ -198,7 +198,3 @@ class ShiftedBands:
         mixed[:, rows, columns] = total[:, enough] / weights[enough]
         valid[rows, columns] = True
         return valid
-
-
-def _window(rows: tuple[int, int], columns: tuple[int, int]) -> Window:
-    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
+from rsfuse.geometry.grid import window_of
 from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.disk import writing
@@ -38,7 +38,7 @@ def write_preview(scene: PanMsScene, sharp: Path, path: Path, method: str) -> No
     pan, _ = scene.pan(rows, columns)
     before = _coarse(scene, rows, columns)[bands]
     with AlignedRaster(sharp, bands=tuple(band + 1 for band in bands)) as raster:
-        after, valid = raster.read(Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0]))
+        after, valid = raster.read(window_of(rows, columns))
     shades = _shades(after, valid)
     captions = f"multispectral, {scene.placement.ratio:.3g} px a pixel", "panchromatic", f"sharpened: {method}"
     pictures = (_stretched(before, shades), _stretched(pan, _shades(pan, valid)), _stretched(after, shades))

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from rasterio.windows import Window
 
 from rsfuse.errors import OutputError
-from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.geometry.sharpening.methods import Method, fit
 from rsfuse.geometry.sharpening.sensors import SensorGains, find_sensor
@@ -204,9 +203,8 @@ def _write(scene: PanMsScene, output: Path, content: Content, sharpened: Iterato
     storage = Storage(np.dtype(scene.dtype), scene.nodata)
     with Draft(output, scene.grid, content) as draft:
         for each in sharpened:
-            (top, bottom), (left, right) = each.rows, each.columns
             pixels = replace(storage, limits=each.limits)(each.pixels, each.valid)
-            draft.write(Window(left, top, right - left, bottom - top), pixels, each.valid)
+            draft.write(window_of(each.rows, each.columns), pixels, each.valid)
         if content.packed:
             with stages("packing", "files") as progress:
                 draft.seal()

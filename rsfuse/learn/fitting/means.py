@@ -11,6 +11,7 @@ from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvir
 from lightning.pytorch.callbacks import Callback
 
 from rsfuse.errors import RecipeError
+from rsfuse.raster.cores import usable_cores
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class FitMeans:
 
 def spare_workers(processes: int) -> int:
     """How many workers each of the training processes of this machine can have beside it: 1 to 4."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     return max(1, min(4, cores // processes - 1))
 
 

@@ -12,7 +12,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError
-from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.footprint import gsd_m
 from rsfuse.raster.opening import GDAL_ERRORS, Closing
@@ -113,4 +113,4 @@ def _shared(raster: AlignedRaster, other: AlignedRaster) -> Grid:
     rows = max(math.floor(min(ys)), 0), min(math.ceil(max(ys)), grid.height)
     if columns[0] >= columns[1] or rows[0] >= rows[1]:
         return grid  # they do not overlap, which is told where it is opened on the grid
-    return grid.window(Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0]))
+    return grid.window(window_of(rows, columns))

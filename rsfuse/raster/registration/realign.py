@@ -18,7 +18,7 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from rsfuse.geometry.correction import Correction
-from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.geometry.resampling import sampled
 from rsfuse.raster.aligned import AlignedRaster
 from rsfuse.raster.cog import DRAFT, write_cog
@@ -148,7 +148,7 @@ class _Resampling(Closing):
         if rows[0] >= rows[1] or columns[0] >= columns[1]:
             nothing = np.zeros((int(window.height), int(window.width)), np.bool_)
             return np.zeros((len(self._bands), *nothing.shape), np.float32), nothing
-        needed = Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
+        needed = window_of(rows, columns)
         pixels, valid = self._raster.read_stored(needed)
         pixels[self._in_db] = 10 ** (pixels[self._in_db] / 10)
         mixed, found = sampled(pixels, valid, places - [[[rows[0]]], [[columns[0]]]])

@@ -49,14 +49,13 @@ class Sharpener:
 
     def __call__(self, scene: PanMsScene, rows: Span, columns: Span) -> Sharp:
         """One window of the panchromatic raster."""
-        exp, seen = scene.exp(rows, columns)
-        pan, known = scene.pan(rows, columns)
+        fine = scene.fine(rows, columns)
+        exp, pan = fine.exp, fine.pan
         low = scene.low(self.gains, rows, columns) if self.injection.needs_low else None
         flat = (exp.reshape(len(exp), -1), pan.reshape(1, -1), None if low is None else low.reshape(len(low), -1))
-        here = scene.limits(rows, columns)
-        limits = min(self.limits[0], here[0]), max(self.limits[1], here[1])
+        limits = min(self.limits[0], fine.limits[0]), max(self.limits[1], fine.limits[1])
         sharp = self.injection(*flat).reshape(exp.shape)
-        return Sharp(rows, columns, sharp, known & seen, limits)
+        return Sharp(rows, columns, sharp, fine.valid, limits)
 
     def windows(self, scene: PanMsScene, windows: Windows) -> Iterator[Sharp]:
         """Windows in their order, several at a time; memory is that of a few.

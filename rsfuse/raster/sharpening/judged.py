@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError, SceneError
-from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.geometry.sharpening.bandwise import BandFilters
 from rsfuse.geometry.sharpening.filling import filled
 from rsfuse.geometry.sharpening.filters import Span, within
@@ -78,7 +77,7 @@ class WithReference(Closing):
         Raises:
             SceneError: if a file is truncated or damaged.
         """
-        window = _window(rows, columns)
+        window = window_of(rows, columns)
         reference, known = self._reference.read_stored(window)
         sharp, made = self._sharp.read_stored(window)
         return Referenced(reference, sharp, known & made)
@@ -147,7 +146,7 @@ class WithoutReference(Closing):
             SceneError: if a file is truncated or damaged.
         """
         wide = self._smoothing.needed(rows, columns)
-        around, made = self._sharp.read(_window(*wide))
+        around, made = self._sharp.read(window_of(*wide))
         inner = within((rows, columns), wide)
         pan, known = self._scene.pan(rows, columns)
         exp, seen = self._scene.exp(rows, columns)
@@ -170,10 +169,6 @@ class WithoutReference(Closing):
     def close(self) -> None:
         """Let go of all files."""
         self._opened.close()
-
-
-def _window(rows: Span, columns: Span) -> Window:
-    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
 
 
 def _check_grid(sharp: AlignedRaster, other: Path, grid: Grid) -> None:

@@ -55,17 +55,16 @@ def _measured(
     scene: PanMsScene, rows: Span, columns: Span, *, gains: tuple[float, ...], pan_gain: float
 ) -> PairMoments:
     bands = len(gains)
-    pan, known = scene.pan(rows, columns)
-    exp, seen = scene.exp(rows, columns)
-    fine = _of(np.concatenate([exp, pan, scene.low(gains, rows, columns)]), known & seen)
+    both = scene.fine(rows, columns)
+    fine = _of(np.concatenate([both.exp, both.pan, scene.low(gains, rows, columns)]), both.valid)
     placement = scene.placement
     inside = placement.rows.inside(rows), placement.columns.inside(columns)
     if any(first == past for first, past in inside):
-        return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), scene.limits(rows, columns))
+        return PairMoments(bands, fine, Moments.of(np.zeros((2 * bands + 2, 0))), both.limits)
     ms, valid = scene.ms(*inside)
     low = [scene.reduced(gain, *inside) for gain in (float(np.mean(gains)), pan_gain)]
     coarse = _of(np.concatenate([ms, *low, _degraded(scene, gains, *inside)]), valid & scene.has_pan(*inside))
-    return PairMoments(bands, fine, coarse, scene.limits(rows, columns))
+    return PairMoments(bands, fine, coarse, both.limits)
 
 
 def _degraded(scene: PanMsScene, gains: tuple[float, ...], rows: Span, columns: Span) -> Image:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from rsfuse.errors import GridMismatchError, SceneError
-from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.geometry.sharpening.filling import filled
 from rsfuse.geometry.sharpening.filters import Filter, Span
 from rsfuse.geometry.sharpening.placement import Along, Placement
@@ -41,6 +41,23 @@ class PanMsSample:
     pan: Image
     ms: Image
     valid: Mask
+
+
+@dataclass(frozen=True)
+class FineWindow:
+    """Both images at the panchromatic pixels of a window.
+
+    Args:
+        exp: (B, h, w), the multispectral bands interpolated.
+        pan: (1, h, w).
+        valid: (h, w) where both have data.
+        limits: the lowest and the highest number of both, before any was interpolated.
+    """
+
+    exp: Image
+    pan: Image
+    valid: Mask
+    limits: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -167,16 +184,27 @@ class PanMsScene(Closing):
 
     def exp(self, rows: Span, columns: Span) -> tuple[Image, Mask]:
         """The multispectral bands interpolated at panchromatic pixels, (B, h, w), and where they have data (h, w)."""
+        _, exp, seen = self._interpolated(rows, columns)
+        return exp, seen
+
+    def fine(self, rows: Span, columns: Span) -> FineWindow:
+        """Both images at panchromatic pixels; each is read once."""
+        pan, known = self.pan(rows, columns)
+        ms, exp, seen = self._interpolated(rows, columns)
+        return FineWindow(exp, pan, known & seen, _extremes(pan, ms))
+
+    def _interpolated(self, rows: Span, columns: Span) -> tuple[Image, Image, Mask]:
+        """The multispectral pixels that some panchromatic ones depend on, these interpolated, and where they are."""
         enlarging = self.placement.enlarging()
         needed = enlarging.needed(rows, columns)
         ms, valid = self.ms(*needed)
-        return enlarging(ms, rows, columns), self._seen(valid, needed, rows, columns)
+        return ms, enlarging(ms, rows, columns), self._seen(valid, needed, rows, columns)
 
     def limits(self, rows: Span, columns: Span) -> tuple[float, float]:
         """The lowest and the highest number of both images in a window of panchromatic pixels."""
         pan, _ = self.pan(rows, columns)
         ms, _ = self.ms(*self.placement.enlarging().needed(rows, columns))
-        return float(min(pan.min(), ms.min())), float(max(pan.max(), ms.max()))
+        return _extremes(pan, ms)
 
     def low(self, gains: tuple[float, ...], rows: Span, columns: Span) -> Image:
         """The panchromatic image as sensors of some gains at Nyquist see it: reduced and enlarged again, (B, h, w)."""
@@ -303,6 +331,9 @@ def _by_area(ratio: int, fine: Grid, coarse: Grid) -> Placement:
 
 
 def _read(raster: AlignedRaster, rows: Span, columns: Span) -> tuple[Image, Mask]:
-    window = Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])
-    pixels, valid = raster.read(window)
+    pixels, valid = raster.read(window_of(rows, columns))
     return filled(pixels, valid), valid
+
+
+def _extremes(pan: Image, ms: Image) -> tuple[float, float]:
+    return float(min(pan.min(), ms.min())), float(max(pan.max(), ms.max()))

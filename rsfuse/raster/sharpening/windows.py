@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 from threadpoolctl import threadpool_limits
 
 from rsfuse.geometry.sharpening.filters import Span
+from rsfuse.raster.cores import usable_cores
 from rsfuse.raster.opening import Closing
 
 _AHEAD = 2  # windows that wait, for each worker
@@ -45,8 +45,7 @@ def each_window(
     Raises:
         SceneError: if a file is truncated or damaged.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cores, _MOST_WORKERS)
+    workers = min(usable_cores(), _MOST_WORKERS)
     with ExitStack() as opened:
         # workers share the cores out among themselves: teams of threads inside matrix products would stand in their way
         opened.enter_context(threadpool_limits(1, user_api="blas"))

@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from rsfuse.errors import RsfuseError
+from rsfuse.raster.cores import usable_cores
 from rsfuse.raster.opening import Closing, bound_cache
 
 _MOST = 8  # beyond that, disks are slower than processors, and memory grows with every process
@@ -97,7 +98,7 @@ def workers_for(pixels: int, asked: int | None = None) -> int:
     """How many processes suit so many pixels: starting one costs as much as reading some ten million."""
     if asked:
         return asked
-    return min(len(os.sched_getaffinity(0)), _MOST, max(pixels // 2**24, 1))
+    return min(usable_cores(), _MOST, max(pixels // 2**24, 1))
 
 
 def _begin(parent: int) -> None:

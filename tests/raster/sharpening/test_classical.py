@@ -79,7 +79,7 @@ def test_however_it_is_cut_it_is_the_same(pair, method, size):
 def test_windows_come_in_their_order_from_any_number_of_workers(pair, monkeypatch):
     answers = []
     for workers in (1, 2, 5):
-        monkeypatch.setattr(several.os, "sched_getaffinity", lambda _, cores=workers: range(cores), raising=False)
+        monkeypatch.setattr(several, "usable_cores", lambda cores=workers: cores)
         with PanMsScene(*pair) as scene:
             own = sharpener(scene, "gsa")
             answers.append([part.pixels for part in own.windows(scene, cut((16, 64)))])

@@ -19,8 +19,8 @@ from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, t
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.predict import PredictSettings, predict
 from rsfuse.tasks.train import train
@@ -54,7 +54,7 @@ def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) ->
         tiles = [each for area in TRAINED_ON[area] for each in cut(area, folder / "tiles")]
         chosen = load_recipe(recipe, [*own, *settings, f"training.seed={seed}"])
         train(chosen, tiles, folder / name, FitMeans(), overwrite=True)
-    predictor = Predictor(Bundle.open(folder / name))
+    predictor = EagerPredictor(Bundle.open(folder / name))
     scores: dict[str, Any] = {"validation": predictor.bundle.manifest.scores}
     maps = {each.name: mapped(each, predictor, folder / name) for each in AREAS}
     for test, labels in tests.items():
@@ -63,7 +63,7 @@ def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) ->
     return scores
 
 
-def mapped(area: Area, predictor: Predictor, folder: Path) -> Path:
+def mapped(area: Area, predictor: EagerPredictor, folder: Path) -> Path:
     """The map of an area."""
     target = folder / f"{area.name}.tif"
     with Scene(area.optical, area.sar, bands=area.bands) as scene:

@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.simulated_tiles import cut
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.evaluate import evaluate_maps
@@ -26,7 +26,7 @@ TRAIN, VALIDATION, TEST = range(1, 6), 6, (101, 102)
 SIDE = 1536
 
 
-def judge(predictor: Predictor, seed: int, cloud: float, folder: Path) -> dict[str, object]:
+def judge(predictor: EagerPredictor, seed: int, cloud: float, folder: Path) -> dict[str, object]:
     """Scores on a simulated scene of another seed."""
     name = f"test-{seed}-{cloud:g}"
     paths = write_scene(_scene(seed, cloud), folder / name, overwrite=True)
@@ -52,7 +52,7 @@ def main() -> None:
     report = train(load_recipe("pad_demo", options.settings), tiles, options.out / "demo", FitMeans(), overwrite=True)
     assert report is not None  # this is the only process
     print(f"{report.seconds:.0f} s, best at step {report.step}, {report.scores}", flush=True)
-    predictor = Predictor(Bundle.open(options.out / "demo"))
+    predictor = EagerPredictor(Bundle.open(options.out / "demo"))
     for seed in TEST:
         for cloud in (0.0, 0.3):
             print(json.dumps(judge(predictor, seed, cloud, options.out)), flush=True)

@@ -19,8 +19,9 @@ from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, t
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import probabilities
 from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA
 from rsfuse.metrics import Confusion
@@ -53,16 +54,16 @@ def run(name: str, folder: Path, tiles: TileSet, settings: list[str]) -> dict[st
     if not (folder / name / MANIFEST).is_file():
         chosen = load_recipe(recipe, [*own, *settings, f"training.seed={seed}"])
         train(chosen, [tiles.folder], folder / name, FitMeans(), overwrite=True)
-    return {"test": judge(Predictor(Bundle.open(folder / name)), tiles)}
+    return {"test": judge(EagerPredictor(Bundle.open(folder / name)), tiles)}
 
 
-def judge(predictor: Predictor, tiles: TileSet) -> dict[str, Any]:
+def judge(predictor: EagerPredictor, tiles: TileSet) -> dict[str, Any]:
     """Scores over all test tiles together."""
     inputs, legend, confusion = predictor.bundle.manifest.inputs, tiles.legend, Confusion.empty(len(tiles.legend))
     for entry in tiles.select("test"):
         seen = tiles.read(entry)
         scaler = Scaler(inputs, predictor.bundle.manifest.statistics or tiles.statistics_of(entry))
-        mapped = predictor.probabilities([seen.sample], scaler)[0].argmax(0).astype(np.uint8)
+        mapped = probabilities(predictor, [seen.sample], scaler)[0].argmax(0).astype(np.uint8)
         labels = np.where(seen.sample.valid, legend.to_index(seen.labels), np.uint8(NODATA))
         confusion += Confusion.of(labels, mapped, len(legend))
     iou = dict(zip(legend.names, confusion.iou.tolist(), strict=True))

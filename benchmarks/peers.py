@@ -46,14 +46,13 @@ from rasterio.windows import Window
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from benchmarks.predict import BANDS, Toy, five_layers
+from benchmarks.predict import BANDS, five_layers, toy
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.inference.predictor import is_out_of_memory
 from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling
+from rsfuse.learn.runtimes.eager import EagerPredictor
+from rsfuse.learn.runtimes.tensors import telling_of_memory
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
-from rsfuse.raster.statistics import SceneStatistics
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.predict import PredictSettings, predict
 
@@ -112,10 +111,7 @@ def write_best(job: Job, scores: Tensor) -> None:
 def use_rsfuse() -> Run:
     """`rsfuse predict`."""
     inputs = Inputs(optical=BANDS, scaling=MomentScaling(kind="fixed-moments", optical=MOMENTS))
-    predictor = Toy(network(), inputs)
-    # statistics that nobody looks at, or rsfuse would take the scene's
-    manifest = predictor.bundle.manifest.model_copy(update={"statistics": SceneStatistics(optical=(), sar=())})
-    predictor.bundle = Bundle(Path("toy"), manifest)
+    predictor = EagerPredictor(toy(network(), inputs), device="cpu")
     settings = PredictSettings(overlap=OVERLAP, batch_size=BATCH, overwrite=True)
 
     def run(job: Job) -> None:
@@ -266,12 +262,10 @@ def contest(name: str, job: Job, threads: int, limit_gb: float) -> dict[str, Any
     resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
     start, start_cpu = time.perf_counter(), time.process_time()
     try:
-        with nullcontext() if name == "rsfuse" else torch.inference_mode():
+        with telling_of_memory(), nullcontext() if name == "rsfuse" else torch.inference_mode():
             run(job)
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or is_out_of_memory(error):
-            return {"failed": f"out of memory: {limit_gb:g} GB do not suffice"}
-        raise
+    except MemoryError:
+        return {"failed": f"out of memory: {limit_gb:g} GB do not suffice"}
     taken = {"seconds": time.perf_counter() - start, "cpu": time.process_time() - start_cpu}
     return {**taken, "peak": memory("VmHWM"), "before": before}
 

@@ -13,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -23,9 +24,8 @@ from torch import Tensor, nn
 from benchmarks.areas import DATA
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize
-from rsfuse.learn.inference.predictor import Predictor
-from rsfuse.learn.inference.views import views
 from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling, PercentileScaling
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.statistics import SceneStatistics
@@ -56,26 +56,31 @@ class Stack(nn.Module):
         return scores
 
 
-class Toy(Predictor):
-    """A network that belongs to no bundle."""
+@dataclass(frozen=True)
+class Toy(Bundle):
+    """A network that was not trained."""
 
-    def __init__(self, network: nn.Module, inputs: Inputs) -> None:
-        legend = LEGENDS["whu-opt-sar"]
-        manifest = BundleManifest(
-            description="toy",
-            network={"name": "toy"},
-            inputs=inputs,
-            statistics=SceneStatistics(optical=(), sar=()) if isinstance(inputs.scaling, MomentScaling) else None,
-            legend=legend.to_dict(),
-            patch=PatchSize(size=512, halo=64),
-            gsd_m=5.0,
-            trained_on=(),
-            scores={},
-        )
-        self.bundle, self.device, self.dtype = Bundle(Path("toy"), manifest), torch.device("cpu"), torch.float32
-        self.network = network.eval().to(memory_format=torch.channels_last)
-        self._run, self._views, self.looks, self.whole = self.network, views(()), (), False
-        self.inputs, self.method = [manifest.inputs], "forward"
+    layers: nn.Module
+
+    def network(self) -> nn.Module:
+        """The network, as it is."""
+        return self.layers.eval()
+
+
+def toy(network: nn.Module, inputs: Inputs) -> Toy:
+    """A bundle of a network for WHU-OPT-SAR."""
+    manifest = BundleManifest(
+        description="toy",
+        network={"name": "toy"},
+        inputs=inputs,
+        statistics=SceneStatistics(optical=(), sar=()) if isinstance(inputs.scaling, MomentScaling) else None,
+        legend=LEGENDS["whu-opt-sar"].to_dict(),
+        patch=PatchSize(size=512, halo=64),
+        gsd_m=5.0,
+        trained_on=(),
+        scores={},
+    )
+    return Toy(Path("toy"), manifest, network)
 
 
 def five_layers() -> nn.Module:
@@ -92,7 +97,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def forward(scene: Scene, predictor: Predictor) -> None:
+def forward(scene: Scene, predictor: EagerPredictor) -> None:
     """The forward passes alone, on a patch of the scene over and over."""
     manifest = predictor.bundle.manifest
     plan = Plan.sliding(*scene.grid.shape, size=manifest.patch.size, halo=manifest.patch.halo)
@@ -159,7 +164,8 @@ def measure(name: str, simulated: Path, folder: Path, rounds: int) -> None:
     """One comparison, or two for the network of one layer."""
     place = DATA / "san_antonio" if name == "bundle" else simulated
     paths = [simulated / "bytes.tif"] if name == "toy" else [place / "optical.tif", place / "sar.tif"]
-    predictor = Predictor(Bundle.open(), device="cpu") if name == "bundle" else Toy(NETWORKS[name](), INPUTS[name])
+    bundle = Bundle.open() if name == "bundle" else toy(NETWORKS[name](), INPUTS[name])
+    predictor = EagerPredictor(bundle, device="cpu")
     settings = PredictSettings(batch_size=BATCH, overwrite=True)
     with Scene(*paths) as scene:
         run = partial(predict, scene, predictor, folder / f"{name}.tif", settings)

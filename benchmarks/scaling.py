@@ -24,7 +24,7 @@ from benchmarks.predict import BATCH, INPUTS, Toy, compare, five_layers
 from benchmarks.runs import table
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.predict import PredictSettings, predict
@@ -38,7 +38,7 @@ def simulated(side: int, folder: Path) -> Path:
     return target
 
 
-def run(predictor: Predictor, place: Path, blend: Blend = "hann") -> float:
+def run(predictor: EagerPredictor, place: Path, blend: Blend = "hann") -> float:
     """Seconds of one prediction, from before its scene is opened to the sealed map."""
     start = time.perf_counter()
     sar = place / "sar.tif" if predictor.bundle.manifest.inputs.sar else None
@@ -48,7 +48,7 @@ def run(predictor: Predictor, place: Path, blend: Blend = "hann") -> float:
     return time.perf_counter() - start
 
 
-def windows(predictor: Predictor, side: int) -> int:
+def windows(predictor: EagerPredictor, side: int) -> int:
     """How many patches a square scene takes."""
     patch = predictor.bundle.manifest.patch
     return len(Plan.sliding(side, side, size=patch.size, halo=patch.halo))
@@ -59,7 +59,7 @@ def slope(sides: Sequence[int], amounts: Sequence[float]) -> float:
     return float(np.polyfit(2 * np.log(sides), np.log(amounts), 1)[0])
 
 
-def scaling(predictor: Predictor, sides: Sequence[int], folder: Path, rounds: int) -> None:
+def scaling(predictor: EagerPredictor, sides: Sequence[int], folder: Path, rounds: int) -> None:
     """Predict scenes of all sides in turn, and print how the time grows."""
     places = {side: simulated(side, folder) for side in sides}
     run(predictor, places[sides[0]])  # the first time, threads and kernels are made ready
@@ -78,7 +78,7 @@ def scaling(predictor: Predictor, sides: Sequence[int], folder: Path, rounds: in
         print(f"log-log slope over pixels: {slope(sides, medians):.3f}; of windows: {slope(sides, counts):.3f}")
 
 
-def blending(predictor: Predictor, side: int, folder: Path, rounds: int) -> None:
+def blending(predictor: EagerPredictor, side: int, folder: Path, rounds: int) -> None:
     """Predict one scene blended and cut in turn, and print the ratio."""
     place = simulated(side, folder)
     run(predictor, place)

@@ -29,8 +29,9 @@ from benchmarks.runs import table
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import probabilities
 from rsfuse.learn.inference.stitcher import Stitcher
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.scene import Bands, Scene
 
@@ -54,7 +55,7 @@ class Square:
     """
 
     scene: Scene
-    predictor: Predictor
+    predictor: EagerPredictor
     scaler: Scaler
     corner: tuple[int, int]
     side: int
@@ -69,8 +70,8 @@ class Square:
         """Class numbers (side, side) for every way to blend, by patches that begin `moved` px from the top left."""
         rest = self.side - moved
         plan = Plan.sliding(rest, rest, size=self.patch, halo=overlap // 2)
-        classes, device = len(self.predictor.bundle.legend), self.predictor.device
-        stitchers = {blend: Stitcher(plan, classes, blend, device) for blend in BLENDS}
+        classes, arrays = len(self.predictor.bundle.legend), self.predictor.arrays
+        stitchers = {blend: Stitcher(plan, classes, blend, arrays) for blend in BLENDS}
         maps: Maps = {blend: np.zeros((self.side, self.side), np.uint8) for blend in BLENDS}
         for row in range(len(plan.tops)):
             for column, scores in self._scores(plan, row, moved):
@@ -79,7 +80,7 @@ class Square:
             for blend, stitcher in stitchers.items():
                 for top, finished in stitcher.finish(row):
                     rows = slice(moved + top, moved + top + finished.shape[1])
-                    maps[blend][rows, moved:] = finished.argmax(0).cpu().numpy()
+                    maps[blend][rows, moved:] = self.predictor.arrays.to_numpy(finished.argmax(0))
         return maps
 
     def _scores(self, plan: Plan, row: int, moved: int) -> Iterator[tuple[int, torch.Tensor]]:
@@ -88,8 +89,8 @@ class Square:
         for first in range(0, len(plan.lefts), self.batch):
             lefts = plan.lefts[first : first + self.batch]
             samples = [self.scene.read(Window(left + each, top, self.patch, self.patch)) for each in lefts]
-            scores = torch.from_numpy(self.predictor.probabilities(samples, self.scaler))
-            yield from enumerate(scores.to(self.predictor.device), first)
+            scores = probabilities(self.predictor, samples, self.scaler)
+            yield from enumerate(self.predictor.arrays.taken(scores), first)
 
 
 def changes(square: Square, overlap: int) -> dict[tuple[str, Blend], str]:
@@ -127,7 +128,7 @@ def main() -> None:
     with Scene(options.optical, options.sar, bands=bands) as scene:
         if not 3 * patch <= side <= min(scene.grid.shape):
             raise SystemExit(f"--side {side}: between {3 * patch} and {min(scene.grid.shape)} px, please")
-        predictor = Predictor(bundle, device="cpu")
+        predictor = EagerPredictor(bundle, device="cpu")
         scaler = Scaler(predictor.inputs[0], bundle.manifest.statistics or scene.statistics())
         corner = (scene.grid.height - side) // 2, (scene.grid.width - side) // 2
         square = Square(scene, predictor, scaler, corner, side, options.batch)

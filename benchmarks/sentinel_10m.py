@@ -20,8 +20,8 @@ from benchmarks.runs import keep_scores
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.tasks.train import train
 
 RECIPE = "pad_sentinel-10m"
@@ -36,7 +36,7 @@ def run(name: str, folder: Path, tests: dict[str, Path], settings: list[str]) ->
     if not (folder / name / MANIFEST).is_file():
         tiles = [each for area in areas for each in cut(area, folder / "tiles")]
         train(recipe, tiles, folder / name, FitMeans(), overwrite=True)
-    predictor = Predictor(Bundle.open(folder / name))
+    predictor = EagerPredictor(Bundle.open(folder / name))
     scores: dict[str, object] = {"validation_miou": predictor.bundle.manifest.scores["miou"]}
     maps = {area.name: mapped(area, predictor, folder / name) for area in AREAS}
     for test, labels in tests.items():

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from rsfuse.geometry.sharpening.methods import METHODS, Method
 from rsfuse.geometry.sharpening.sensors import find_sensor
-from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+from rsfuse.learn.runtimes.eager import EagerSharpeningPredictor
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.raster.sharpening.offset import measure_offset, undone
 from rsfuse.raster.sharpening.reduction import ReducedScene
@@ -27,7 +27,7 @@ from rsfuse.tasks.pansharpen import PansharpenSettings, pansharpen
 from rsfuse.tasks.progress import unheard
 
 Scores = dict[str, float]
-Methods = dict[str, Method | SharpeningPredictor]
+Methods = dict[str, Method | EagerSharpeningPredictor]
 
 
 def write_reduced(scene: PanMsScene, sensor: str, folder: Path) -> tuple[Path, Path, Path]:
@@ -52,7 +52,7 @@ def _write(path: Path, image: NDArray[np.float32], place: Affine, names: Sequenc
 
 
 def scores_of(
-    methods: dict[str, Method | SharpeningPredictor],
+    methods: dict[str, Method | EagerSharpeningPredictor],
     pair: tuple[Path, Path],
     judges: Judges,
     options: argparse.Namespace,
@@ -94,7 +94,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     methods: Methods = {name: name for name in METHODS}
     if options.bundle is not None:
-        methods["cf2n"] = SharpeningPredictor(SharpeningBundle.open(options.bundle))
+        methods["cf2n"] = EagerSharpeningPredictor(SharpeningBundle.open(options.bundle))
     with PanMsScene(*options.pair, bands=options.ms_bands) as given:
         shift = undone(measure_offset(given, unheard) if options.align else None)
         with given.moved(shift) as scene:

@@ -20,8 +20,8 @@ from benchmarks.simulated_tiles import cut
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST
 from rsfuse.learn.fitting.means import FitMeans
-from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.reading import load_recipe
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.raster.scene import Scene
 from rsfuse.simulate import SimulatedScene, write_scene
 from rsfuse.tasks.predict import PredictSettings, predict
@@ -47,7 +47,7 @@ def run(name: str, folder: Path, settings: list[str]) -> dict[str, Any]:
         tiles.append(cut(_scene(VALIDATION, 0.5), folder, "val", 256))
         chosen = load_recipe(recipe, [*INPUTS, *own, *settings, f"training.seed={seed}"])
         train(chosen, tiles, folder / name, FitMeans(), overwrite=True)
-    predictor = Predictor(Bundle.open(folder / name))
+    predictor = EagerPredictor(Bundle.open(folder / name))
     return {
         f"{weather} {scene}": _judge(predictor, scene, cloud, folder)
         for (weather, cloud), scene in product(CLOUDS.items(), TEST)
@@ -58,7 +58,7 @@ def _scene(seed: int, cloud: float) -> SimulatedScene:
     return SimulatedScene(height=SIDE, width=SIDE, seed=seed, cloud=cloud)
 
 
-def _judge(predictor: Predictor, seed: int, cloud: float, folder: Path) -> dict[str, Any]:
+def _judge(predictor: EagerPredictor, seed: int, cloud: float, folder: Path) -> dict[str, Any]:
     where = folder / f"test-{seed}-{cloud:g}"
     if not (where / "truth.tif").is_file():
         write_scene(_scene(seed, cloud), where, overwrite=True)

@@ -33,7 +33,7 @@ def demo(
     import json
 
     from rsfuse.learn.bundle import Bundle
-    from rsfuse.learn.inference.predictor import Predictor
+    from rsfuse.learn.runtimes.waking import wake
     from rsfuse.raster.scene import Scene
     from rsfuse.simulate import SimulatedScene, write_scene
     from rsfuse.tasks.evaluate import evaluate_maps
@@ -45,7 +45,7 @@ def demo(
         simulated = SimulatedScene(height=size, width=size, seed=seed, cloud=cloud)
         paths = write_scene(simulated, out, overwrite=overwrite, progress=progress)
     with Scene(paths.optical, paths.sar) as scene, show.progress("predicting", "patches") as progress:
-        predictor = Predictor(Bundle.open(DEMO_BUNDLE), device=device)
+        predictor = wake(Bundle.open(DEMO_BUNDLE), device=device)
         settings = PredictSettings(batch_size=batch_size, overwrite=overwrite)
         report = map_scene(scene, predictor, out / "map.tif", settings, progress)
     with show.progress("comparing", "samples") as progress:

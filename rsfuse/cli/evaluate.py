@@ -183,11 +183,11 @@ def _maps(files: Sequence[Path], settings: EvalSettings, reports: Sequence[Path]
 
 def _bundle(bundle: str, tiles: Path, split: str, device: str, reports: Sequence[Path]) -> Evaluation:
     from rsfuse.learn.bundle import Bundle
-    from rsfuse.learn.inference.predictor import Predictor
+    from rsfuse.learn.runtimes.waking import wake
     from rsfuse.tasks.evaluate import write_reports
     from rsfuse.tasks.evaluate_bundle import evaluate_bundle
 
-    predictor = Predictor(Bundle.open(bundle), device=device)
+    predictor = wake(Bundle.open(bundle), device=device)
     with show.progress("comparing", "tiles") as progress:
         scored = evaluate_bundle(predictor, tiles, split, progress)
     write_reports(scored, reports)

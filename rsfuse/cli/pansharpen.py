@@ -12,7 +12,7 @@ from rsfuse.cli.pan_ms import warn_of_left_out, warn_of_offset, warn_of_repeats
 from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
-    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+    from rsfuse.learn.inference.predictor import SharpeningPredictor
     from rsfuse.tasks.pansharpen import PansharpenReport
 
 _HOW = "How it is sharpened"
@@ -120,9 +120,9 @@ def _network(pair: _Pair, sensor: str, bundle: str | None, device: str) -> Sharp
             chosen = shipped_for(sensor, len(scene.bands), scene.ratio)
     if chosen is None:
         return None
-    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+    from rsfuse.learn.runtimes.waking import wake_sharpening
 
-    return SharpeningPredictor(chosen, device=device)
+    return wake_sharpening(chosen, device=device)
 
 
 def _warn(report: PansharpenReport) -> None:

@@ -194,7 +194,7 @@ def predict(
     A run that was stopped, however it was, goes on where it was when it is started again with the same options.
     """
     from rsfuse.learn.bundle import DEFAULT_BUNDLE, Bundle
-    from rsfuse.learn.inference.predictor import Predictor
+    from rsfuse.learn.runtimes.waking import wake
     from rsfuse.raster.crop import parse_crop
     from rsfuse.raster.scene import Bands
     from rsfuse.tasks.predict import PredictSettings
@@ -221,8 +221,8 @@ def predict(
     predict_options.check_written(settings, pairs)
     predict_options.check_bands(bands, pairs)
     looks = cast("tuple[Look, ...]", tuple(each.value for each in tta or ()))
-    wake = partial(Predictor, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
-    predictors = [wake(Bundle.open(name)) for name in bundle or [DEFAULT_BUNDLE]]
+    run = partial(wake, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
+    predictors = [run(Bundle.open(name)) for name in bundle or [DEFAULT_BUNDLE]]
     predict_options.check_overlap(overlap, predictors[0].bundle.manifest.patch.size, whole=whole)
     work = _Work(predictors, settings, bands, coreg, dry_run=dry_run, as_json=as_json)
     work.check(jobs, scenes or [])

@@ -32,7 +32,7 @@ def document(
         "patches_skipped": report.patches_skipped,
         "rows_resumed": report.rows_resumed,
         "polygons": report.polygons and asdict(report.polygons),
-        "device": str(predictors[0].device),
+        "device": predictors[0].device,
         "bundle": ", ".join(each.bundle.name for each in predictors),
         "peak_memory_mb": report.peak_memory_mb,
         "gsd_m": _number(report.gsd_m, 3),

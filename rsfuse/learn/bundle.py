@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundle_files import (
+    GRAPH,
     LAND_COVER,
     VERSION,
+    WEIGHTS,
     find_bundle,
     load_weights,
     read_card,
     read_manifest,
     write_bundle,
 )
+from rsfuse.learn.exported import Exported
 from rsfuse.learn.recipes.inputs import Inputs
 from rsfuse.legend import Legend
 from rsfuse.raster.statistics import SceneStatistics
@@ -58,6 +61,8 @@ class BundleManifest(Strict):
     trained_on: tuple[str, ...]
     scores: dict[str, float]
     """Of the kept weights on the validation tiles."""
+    onnx: Exported | None = None
+    """Of a bundle that was exported; None for weights of torch."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,11 @@ class Bundle:
     def legend(self) -> Legend:
         """Classes of its maps, in the order of its scores."""
         return Legend.from_dict(self.manifest.legend)
+
+    @property
+    def weights(self) -> Path:
+        """The file that its network is in."""
+        return self.folder / (WEIGHTS if self.manifest.onnx is None else GRAPH)
 
     @property
     def card(self) -> str:

@@ -1,6 +1,7 @@
 """The files of a bundle, whatever its network does: found, read and written.
 
-A folder with `bundle.yaml` (what it takes, what it gives, how well it did), `weights.safetensors` and `card.md`.
+A folder with `bundle.yaml` (what it takes, what it gives, how well it did), `weights.safetensors` and `card.md`; in one
+that was exported `network.onnx` instead of the weights.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from rsfuse.strict import checked, read_mapping
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-MANIFEST, WEIGHTS, CARD = "bundle.yaml", "weights.safetensors", "card.md"
+MANIFEST, WEIGHTS, GRAPH, CARD = "bundle.yaml", "weights.safetensors", "network.onnx", "card.md"
 VERSION = 1
 LAND_COVER, SHARPENING = "land cover", "sharpening"
 """What networks of bundles are for; a manifest that does not say is of land cover."""
@@ -92,8 +93,13 @@ def load_weights(folder: Path, network: nn.Module) -> nn.Module:
     """The network with the trained weights of a bundle, ready to predict.
 
     Raises:
-        BundleError: if the weights are missing or of another network.
+        BundleError: if the weights are missing or of another network, or the bundle is an exported one.
     """
+    if (folder / GRAPH).is_file() and not (folder / WEIGHTS).is_file():
+        raise BundleError(
+            f"{folder} is an exported bundle: it has a graph, and no weights for torch",
+            hint="name the bundle that it was exported from",
+        )
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundle import Bundle, PatchSize
 from rsfuse.learn.bundle_files import (
+    GRAPH,
     SHARPENING,
     VERSION,
+    WEIGHTS,
     bundle_kind,
     bundle_names,
     find_bundle,
@@ -19,6 +21,7 @@ from rsfuse.learn.bundle_files import (
     read_manifest,
     write_bundle,
 )
+from rsfuse.learn.exported import Exported
 from rsfuse.learn.recipes.inputs import SettledInputs
 from rsfuse.strict import Strict
 
@@ -45,6 +48,8 @@ class SharpeningManifest(Strict):
     trained_on: tuple[str, ...]
     scores: dict[str, float]
     """Of the kept weights on the validation patches."""
+    onnx: Exported | None = None
+    """Of a bundle that was exported; None for weights of torch."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,11 @@ class SharpeningBundle:
     def name(self) -> str:
         """Name of its folder."""
         return self.folder.name
+
+    @property
+    def weights(self) -> Path:
+        """The file that its network is in."""
+        return self.folder / (WEIGHTS if self.manifest.onnx is None else GRAPH)
 
     @property
     def card(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from rsfuse.errors import TileSetError
 from rsfuse.geometry.plan import Plan
+from rsfuse.learn.inference.agreement import check_patches
 from rsfuse.learn.inference.conveyor import Conveyor, Tally
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.products import Products
@@ -28,6 +29,7 @@ def evaluate_bundle(
 
     Raises:
         TileSetError: if there are no such tiles, or they are not of the bundle's classes.
+        BundleError: if the network does not take patches as small as the tiles.
     """
     tiles, bundle = TileSet(folder), predictor.bundle
     chosen = tiles.select(split)
@@ -51,6 +53,7 @@ def _judged_tiles(predictor: Predictor, tiles: TileSet, split: str, progress: Pr
         height, width = labelled.labels.shape
         # patches as in prediction: spectra, and so scores, depend on the size of what the network sees
         plan = Plan.sliding(height, width, size=min(patch.size, height, width), halo=patch.halo)
+        check_patches(plan, [predictor])
         with ScaledRows([labelled.sample.crop], [scaler], plan) as rows:
             strips = Conveyor([predictor], plan).strips(rows, Tally())
             mapped = np.concatenate([products.of(strip)[0] for strip in strips])

@@ -30,7 +30,7 @@ from rsfuse.tasks.memory import peak_memory_mb
 from rsfuse.tasks.progress import Stages, unseen
 
 if TYPE_CHECKING:
-    from rsfuse.learn.inference.sharpening_run import SharpeningPredictor
+    from rsfuse.learn.inference.predictor import SharpeningPredictor
 
 _WIDE = 2 * BLOCK  # columns that are worked on together: what they take stays in the caches of a core
 _DEFAULT: Method = "gsa"

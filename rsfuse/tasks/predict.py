@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rsfuse.learn.bundle_files import WEIGHTS
 from rsfuse.learn.inference.conveyor import Tally
 from rsfuse.learn.inference.needs import Needs
-from rsfuse.learn.inference.predictor import Predictor, is_out_of_memory
+from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import seconds as seconds_of_pass
 from rsfuse.learn.inference.scene_run import PredictSettings, SceneRun
 from rsfuse.legend import Legend
 from rsfuse.raster.disk import check_free
@@ -83,7 +83,7 @@ def plan(scene: Scene, predictor: Predictor | Sequence[Predictor], settings: Pre
     Raises:
         As `predict`.
     """
-    run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
+    run = SceneRun(scene, predictor if isinstance(predictor, Sequence) else [predictor], settings)
     if settings.polygons is not None:
         check_free(settings.polygons, overwrite=settings.overwrite)
     layers = run.layers(Path("map.tif"))
@@ -106,9 +106,10 @@ def _patch_seconds(run: SceneRun) -> float:
     batch = run.batch_size
     while True:
         try:
-            return sum(each.time(run.plan.size, batch) * len(each.inputs) for each in run.predictors) / batch
-        except RuntimeError as error:
-            if batch == 1 or not is_out_of_memory(error):
+            passes = ((seconds_of_pass(each, run.plan.size, batch), len(each.inputs)) for each in run.predictors)
+            return sum(duration * count for duration, count in passes) / batch
+        except MemoryError:
+            if batch == 1:
                 raise
             batch //= 2
 
@@ -139,7 +140,7 @@ def predict(
         SceneError: if the scene cannot be read to its end, or memory will not suffice.
     """
     start = time.monotonic()
-    run = SceneRun(scene, [predictor] if isinstance(predictor, Predictor) else predictor, settings)
+    run = SceneRun(scene, predictor if isinstance(predictor, Sequence) else [predictor], settings)
     tally, polygons = Tally(), None
     with _writer(run, output) as writer:
         resumed = writer.rows
@@ -202,7 +203,7 @@ def _item(run: SceneRun, layers: Sequence[Layer], seconds: float) -> dict[str, A
 
 def _model_run(predictor: Predictor, run: SceneRun, seconds: float) -> ModelRun:
     bundle, manifest = predictor.bundle, predictor.bundle.manifest
-    weights = bundle.folder / WEIGHTS
+    weights = bundle.weights
     return ModelRun(
         bundle=bundle.name,
         network=str(manifest.network["name"]),
@@ -217,7 +218,7 @@ def _model_run(predictor: Predictor, run: SceneRun, seconds: float) -> ModelRun:
         scaling=manifest.inputs.scaling.model_dump(),
         weights=weights,
         weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
-        device=str(predictor.device),
+        device=predictor.device,
         seconds=seconds,
         trained_on=manifest.trained_on,
         scores=manifest.scores,

@@ -162,13 +162,13 @@ def test_a_full_disk_leaves_nothing_under_the_final_name(rsfuse, raster, small_d
 
 
 def test_an_interrupted_prediction_exits_with_130_leaving_nothing(rsfuse, raster, tmp_path, monkeypatch, nothing_new):
-    from rsfuse.learn.inference.predictor import Predictor
+    from rsfuse.learn.runtimes.eager import EagerPredictor
 
     def interrupt(*_):
         raise KeyboardInterrupt
 
     scene = raster("scene.tif")
-    monkeypatch.setattr(Predictor, "score", interrupt)
+    monkeypatch.setattr(EagerPredictor, "score", interrupt)
     nothing_new()
     result = rsfuse("predict", scene)
     assert result.exit_code == 130

@@ -8,7 +8,8 @@ import rasterio
 from rasterio.windows import Window
 
 from rsfuse.errors import BundleError, OutputError, SceneError
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import probabilities
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.predict import PredictSettings, predict
@@ -18,7 +19,7 @@ SIDE = 200
 
 @pytest.fixture
 def predictor(small_bundle):
-    return Predictor(small_bundle, device="cpu")
+    return EagerPredictor(small_bundle, device="cpu")
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def test_a_scene_of_one_patch_is_mapped_as_the_network_sees_it(write_raster, pre
     with Scene(optical, sar) as scene:
         predict(scene, predictor, tmp_path / "map.tif")
         scaler = Scaler(predictor.bundle.manifest.inputs, scene.statistics())
-        alone = predictor.probabilities([scene.read(Window(0, 0, 64, 64))], scaler)[0].argmax(0)
+        alone = probabilities(predictor, [scene.read(Window(0, 0, 64, 64))], scaler)[0].argmax(0)
     with rasterio.open(tmp_path / "map.tif") as mapped:
         assert (mapped.read(1) == alone).all()
 

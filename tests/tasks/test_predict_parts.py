@@ -15,7 +15,7 @@ import shapely
 from scipy.ndimage import label
 
 from rsfuse.errors import GridMismatchError, OutputError
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.legend import NODATA
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.drawn.map_polygons import MapPolygons
@@ -50,7 +50,7 @@ def run(paths, bundle, folder, progress=None, **settings):
     options = {} if progress is None else {"progress": progress}
     with Scene(*paths) as scene:
         return predict(
-            scene, Predictor(bundle, device="cpu"), folder / "map.tif", PredictSettings(**settings), **options
+            scene, EagerPredictor(bundle, device="cpu"), folder / "map.tif", PredictSettings(**settings), **options
         )
 
 
@@ -155,13 +155,13 @@ def test_killed_at_random_moments_and_started_again_the_files_are_the_same(paths
 import sys
 from pathlib import Path
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.predict import PredictSettings, predict
 if Path({str(out / "map.tif")!r}).exists():
     sys.exit()
 with Scene(*map(Path, {[str(path) for path in paths]!r})) as scene:
-    predictor = Predictor(Bundle.open(Path({str(bundle.folder)!r})), device="cpu")
+    predictor = EagerPredictor(Bundle.open(Path({str(bundle.folder)!r})), device="cpu")
     predict(scene, predictor, Path({str(out / "map.tif")!r}), PredictSettings(**{ALL!r}))
 """
     command, chance = [sys.executable, "-c", code], random.Random(0)
@@ -307,7 +307,7 @@ def test_polygons_tell_their_mean_confidence_though_it_becomes_no_file(paths, bu
 
 @pytest.mark.parametrize("whole", [False, True])
 def test_the_item_tells_how_the_map_was_made_not_how_it_might_have_been(paths, bundle, out, whole):
-    predictor = Predictor(bundle, device="cpu", looks=("flips",), whole=whole)
+    predictor = EagerPredictor(bundle, device="cpu", looks=("flips",), whole=whole)
     settings = PredictSettings(crop=LATE["crop"], overlap=None if whole else 24, blend="crop", stac=True)
     with Scene(*paths) as scene:
         predict(scene, predictor, out / "map.tif", settings)

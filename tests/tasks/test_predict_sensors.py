@@ -8,7 +8,8 @@ from rasterio.windows import Window
 
 from rsfuse.errors import BundleError, SceneError
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import probabilities
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA
 from rsfuse.raster.scene import Scene
@@ -37,7 +38,7 @@ def able(small_bundle, tmp_path):
             (folder / path.name).write_bytes(path.read_bytes())
         told = yaml.safe_load((folder / "bundle.yaml").read_text())
         (folder / "bundle.yaml").write_text(yaml.safe_dump({**told, "without": list(without)}))
-        return Predictor(Bundle.open(folder), device="cpu")
+        return EagerPredictor(Bundle.open(folder), device="cpu")
 
     return make
 
@@ -82,7 +83,7 @@ def test_what_the_network_sees_of_a_missing_sensor_is_0_and_of_the_other_all(pat
     assert (optical[:, sensors & 1 == 0] == 0).all()
     assert (sar[:, sensors & 2 == 0] == 0).all()
     assert (optical[:, sensors & 1 > 0] != 0).mean() > 0.9
-    alone = predictor.probabilities([sample], scaler)[0].argmax(0)
+    alone = probabilities(predictor, [sample], scaler)[0].argmax(0)
     np.testing.assert_array_equal(codes[sensors > 0], alone[sensors > 0])
 
 

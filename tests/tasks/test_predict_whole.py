@@ -10,9 +10,11 @@ from safetensors.torch import load_file, save_file
 
 from rsfuse.errors import BundleError, SceneError
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.inference.memory import forward_bytes, with_overhead
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import probabilities
+from rsfuse.learn.inference.room import with_overhead
 from rsfuse.learn.inference.scene_run import SceneRun
+from rsfuse.learn.runtimes.eager import EagerPredictor
+from rsfuse.learn.runtimes.memory import forward_bytes
 from rsfuse.learn.scaling import Scaler
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.scene import Scene
@@ -63,11 +65,11 @@ def at_once(paths, predictor, window):
     """Probabilities of one look at a window."""
     with Scene(*paths) as scene:
         scaler = Scaler(predictor.inputs[0], scene.statistics())
-        return predictor.probabilities([scene.read(window)], scaler)[0]
+        return probabilities(predictor, [scene.read(window)], scaler)[0]
 
 
 def test_the_whole_image_is_mapped_as_one_look_at_it_gives(paths, small_bundle, tmp_path):
-    predictor = Predictor(small_bundle, device="cpu", whole=True)
+    predictor = EagerPredictor(small_bundle, device="cpu", whole=True)
     report = run(paths, predictor, tmp_path / "map.tif", probabilities="float16")
     assert report.patches == 1
     scores = at_once(paths, predictor, Window(0, 0, WIDTH, HEIGHT))
@@ -76,16 +78,16 @@ def test_the_whole_image_is_mapped_as_one_look_at_it_gives(paths, small_bundle, 
 
 
 def test_of_a_crop_the_network_sees_the_crop(paths, small_bundle, tmp_path):
-    predictor = Predictor(small_bundle, device="cpu", whole=True)
+    predictor = EagerPredictor(small_bundle, device="cpu", whole=True)
     run(paths, predictor, tmp_path / "map.tif", crop=Crop(pixels=(20, 40, 64, 96)), probabilities="float16")
     scores = at_once(paths, predictor, Window(20, 40, 64, 96))
     np.testing.assert_allclose(read(tmp_path / "map_probabilities.tif"), scores, atol=1e-3)
 
 
 def test_an_image_that_does_not_fit_is_told_with_the_largest_side_that_does(paths, small_bundle, tmp_path, monkeypatch):
-    predictor = Predictor(small_bundle, device="cpu", whole=True)
+    predictor = EagerPredictor(small_bundle, device="cpu", whole=True)
     free = with_overhead(forward_bytes(predictor.network, (3, 1), (100, 100)))
-    monkeypatch.setattr("rsfuse.learn.inference.needs.free_memory", lambda device: free)
+    monkeypatch.setattr(EagerPredictor, "free_bytes", lambda self: free)
     with pytest.raises(SceneError, match=r"150 x 130 px at once need about .* GB are free on cpu") as told:
         run(paths, predictor, tmp_path / "map.tif")
     side = int(told.value.hint.split("largest square that fits is ")[1].split(" px")[0])
@@ -94,14 +96,14 @@ def test_an_image_that_does_not_fit_is_told_with_the_largest_side_that_does(path
 
 
 def test_of_memory_that_is_given_the_largest_side_is_told_as_well(paths, small_bundle, tmp_path):
-    predictor = Predictor(small_bundle, device="cpu", whole=True)
+    predictor = EagerPredictor(small_bundle, device="cpu", whole=True)
     with pytest.raises(SceneError, match=r"150 x 130 px at once need about .* 0.0 GB are left of") as told:
         run(paths, predictor, tmp_path / "map.tif", max_memory=1)
     assert "largest square that fits is 0 px wide" in told.value.hint
 
 
 def test_several_networks_are_averaged(paths, small_bundle, changed, tmp_path):
-    predictors = [Predictor(each, device="cpu") for each in (small_bundle, changed("other", seed=1))]
+    predictors = [EagerPredictor(each, device="cpu") for each in (small_bundle, changed("other", seed=1))]
     run(paths, predictors, tmp_path / "map.tif", probabilities="float16", crop=Crop(pixels=(0, 0, 64, 64)))
     patch = Window(0, 0, 64, 64)
     scores = [at_once(paths, each, patch) for each in predictors]
@@ -114,36 +116,36 @@ def test_networks_of_other_classes_are_not_averaged(paths, small_bundle, changed
     classes = [{"code": 7, "name": "moss", "color": "#010203"}, *small_bundle.legend.to_dict()["classes"][1:]]
     other = changed("other", legend={"classes": classes})
     with pytest.raises(BundleError, match="cannot be averaged"):
-        run(paths, [Predictor(each, device="cpu") for each in (small_bundle, other)], tmp_path / "map.tif")
+        run(paths, [EagerPredictor(each, device="cpu") for each in (small_bundle, other)], tmp_path / "map.tif")
 
 
 def test_several_anchors_are_averaged_where_training_moved_them(paths, changed, tmp_path):
-    predictor = Predictor(changed("moved", anchor=1.0), device="cpu", looks=("anchors",))
+    predictor = EagerPredictor(changed("moved", anchor=1.0), device="cpu", looks=("anchors",))
     toward = [inputs.scaling.toward_median for inputs in predictor.inputs]
     assert toward == [0, 0.5, 1]  # the recipe's own is 0.5: less than the low percentile there is not, nor more than 1
     run(paths, predictor, tmp_path / "map.tif", probabilities="float16", crop=Crop(pixels=(0, 0, 64, 64)))
     with Scene(*paths) as scene:
         sample, statistics = scene.read(Window(0, 0, 64, 64)), scene.statistics()
-    each = [predictor.probabilities([sample], Scaler(inputs, statistics))[0] for inputs in predictor.inputs]
+    each = [probabilities(predictor, [sample], Scaler(inputs, statistics))[0] for inputs in predictor.inputs]
     inner = np.s_[:, :40, :40]
     np.testing.assert_allclose(read(tmp_path / "map_probabilities.tif")[inner], np.mean(each, 0)[inner], atol=1e-3)
 
 
 def test_a_network_that_was_trained_with_one_anchor_refuses_several(small_bundle):
     with pytest.raises(BundleError, match="one anchor") as told:
-        Predictor(small_bundle, device="cpu", looks=("anchors",))
+        EagerPredictor(small_bundle, device="cpu", looks=("anchors",))
     assert "augmentation.anchor" in told.value.hint
 
 
 def test_too_little_memory_is_told_with_what_is_needed_for_what(paths, small_bundle):
     lacking = r"1 MB do not suffice for a map 130 px wide: .* MB"
     with Scene(*paths) as scene, pytest.raises(SceneError, match=lacking) as told:
-        SceneRun(scene, [Predictor(small_bundle, device="cpu")], PredictSettings(max_memory=10**6))
+        SceneRun(scene, [EagerPredictor(small_bundle, device="cpu")], PredictSettings(max_memory=10**6))
     assert "--crop" in told.value.hint
 
 
 def test_a_tight_memory_makes_the_batch_smaller(paths, small_bundle):
-    predictor = [Predictor(small_bundle, device="cpu")]
+    predictor = [EagerPredictor(small_bundle, device="cpu")]
     with Scene(*paths) as scene:  # 34 patches of 64 px side by side
         less = SceneRun(scene, predictor, PredictSettings(overlap=62, batch_size=24)).needs().total
         tight = SceneRun(scene, predictor, PredictSettings(overlap=62, batch_size=64, max_memory=less))
@@ -153,7 +155,7 @@ def test_a_tight_memory_makes_the_batch_smaller(paths, small_bundle):
 
 @pytest.mark.parametrize(("whole", "batch"), [(False, 3), (True, 1)])
 def test_a_batch_is_never_larger_than_there_are_patches_side_by_side(paths, small_bundle, whole, batch):
-    predictor = Predictor(small_bundle, device="cpu", whole=whole)
+    predictor = EagerPredictor(small_bundle, device="cpu", whole=whole)
     with Scene(*paths) as scene:
         planned = plan(scene, predictor, PredictSettings(batch_size=10**6))
         just = SceneRun(scene, [predictor], PredictSettings(batch_size=batch)).needs()
@@ -162,14 +164,14 @@ def test_a_batch_is_never_larger_than_there_are_patches_side_by_side(paths, smal
 
 
 def test_a_plan_times_a_smaller_batch_where_memory_does_not_suffice(paths, small_bundle, monkeypatch):
-    def time(self, size, batch):
+    def timed(predictor, size, batch):
         if batch > 2:
-            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")
+            raise MemoryError(f"{batch} patches")
         return 5.0 * batch
 
-    monkeypatch.setattr(Predictor, "time", time)
+    monkeypatch.setattr("rsfuse.tasks.predict.seconds_of_pass", timed)
     with Scene(*paths) as scene:
         settings = PredictSettings(overlap=48, batch_size=5)  # 6 columns
-        planned = plan(scene, Predictor(small_bundle, device="cpu"), settings)
+        planned = plan(scene, EagerPredictor(small_bundle, device="cpu"), settings)
     assert planned.batch_size == 5
     assert planned.seconds == 5.0 * planned.patches

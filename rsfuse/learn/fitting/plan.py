@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from rsfuse.learn.bundle import check_weights
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.subject import Subject
-from rsfuse.learn.inference.predictor import choose_device
+from rsfuse.learn.runtimes.eager import choose_device
 
 FLOAT = 4  # bytes of a weight; autocast keeps them in float32
 

@@ -16,7 +16,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.resuming import LOGS, Earlier, keep_rows
-from rsfuse.learn.inference.predictor import choose_device
+from rsfuse.learn.runtimes.eager import choose_device
 from rsfuse.learn.recipes.recipe import AnyRecipe
 from rsfuse.learn.recipes.training import Training
 

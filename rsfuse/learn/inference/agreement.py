@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 
 from rsfuse.errors import BundleError
+from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.inference.predictor import Predictor, SharpeningPredictor
 from rsfuse.raster.scene import Scene
 
 _log = logging.getLogger(__name__)
@@ -60,4 +62,20 @@ def agree_together(bundles: Sequence[Bundle]) -> None:
             raise BundleError(
                 f"bundle {first.name} maps {first.legend}, bundle {other.name} {other.legend}: they cannot be averaged",
                 hint="name bundles of the same classes",
+            )
+
+
+def check_patches(plan: Plan, predictors: Sequence[Predictor | SharpeningPredictor]) -> None:
+    """Refuse patches that a network does not take.
+
+    Raises:
+        BundleError: if one was exported for patches of another size.
+    """
+    for each in predictors:
+        if each.patch is not None and plan.size != (each.patch, each.patch):
+            raise BundleError(
+                f"bundle {each.bundle.name} was exported for patches of {each.patch} x {each.patch} px, "
+                f"these are {plan.size[0]} x {plan.size[1]} px",
+                hint=f"export it once more for these: rsfuse export BUNDLE --patch {max(plan.size)}; "
+                "or run the bundle that it was exported from",
             )

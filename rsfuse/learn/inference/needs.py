@@ -9,7 +9,6 @@ import psutil
 
 from rsfuse.errors import SceneError
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.inference.memory import forward_bytes, free_memory, largest_side, with_overhead
 from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.inference.rows import ring_rows
 from rsfuse.raster.map_layer import BLOCK, Layer
@@ -64,7 +63,7 @@ def needs(
         process=-(-psutil.Process().memory_info().rss // _STEP) * _STEP,
         rows=(bands * _FLOAT + 1) * ring_rows(plan, block) * width + _CACHE,
         stitching=classes * _FLOAT * min(plan.size[0], plan.rows[1] - plan.rows[0]) * wanted,
-        network=max(_pass(each, plan.size, batch) for each in predictors),
+        network=max(each.pass_bytes(plan.size, batch) or 0 for each in predictors),
         # a block that fills, the strip before it and what a file is packed from
         writing=3 * layer_bytes * min(BLOCK, plan.rows[1] - plan.rows[0]) * wanted,
     )
@@ -112,37 +111,15 @@ def check_whole(plan: Plan, predictors: Sequence[Predictor], most: int | None = 
         SceneError: naming the largest side that fits.
     """
     for predictor in predictors:
-        needed, free = _pass(predictor, plan.size, 1), free_memory(predictor.device)
+        needed, free = predictor.pass_bytes(plan.size, 1) or 0, predictor.free_bytes()
         where = f"are free on {predictor.device}"
         if most is not None and (left := max(0, most - psutil.Process().memory_info().rss)) < free:
             free, where = left, f"are left of the {most / 1e9:.1f} GB that it may take"
         if needed <= free:
             continue
-        inputs, network = predictor.bundle.manifest.inputs, predictor.network
-        side = largest_side(
-            network,
-            (len(inputs.optical), len(inputs.sar)),
-            multiple=int(getattr(network, "multiple", 1)),
-            budget=free,
-            dtype=predictor.dtype,
-            method=predictor.method,
-        )
-        height, width = plan.size
+        side, (height, width) = predictor.largest_side(free), plan.size
         raise SceneError(
             f"{height} x {width} px at once need about {needed / 1e9:.1f} GB with bundle {predictor.bundle.name}, "
             f"{free / 1e9:.1f} GB {where}",
             hint=f"the largest square that fits is {side} px wide: leave out --whole, or map parts with --crop",
         )
-
-
-def _pass(predictor: Predictor, size: tuple[int, int], batch: int) -> int:
-    inputs = predictor.bundle.manifest.inputs
-    found = forward_bytes(
-        predictor.network,
-        (len(inputs.optical), len(inputs.sar)),
-        size,
-        batch,
-        dtype=predictor.dtype,
-        method=predictor.method,
-    )
-    return 0 if found is None else with_overhead(found)

@@ -11,10 +11,8 @@ from queue import SimpleQueue
 from typing import Generic, Protocol, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
-from torch import Tensor
 
 from rsfuse.geometry.plan import Plan
 from rsfuse.geometry.ring import Ring
@@ -123,14 +121,14 @@ class ScaledRows(Closing, Generic[SeenT]):
         """(channels, rows, columns) of both inputs of a patch, as a scaler makes them."""
         return [each.shape(self._plan.size) for each in self._inputs[scaler]]
 
-    def copy_patch(self, scaler: int, row: int, column: int, targets: Sequence[Tensor]) -> None:
+    def copy_patch(self, scaler: int, row: int, column: int, targets: Sequence[Floats]) -> None:
         """Write a patch of the row of patches that is there.
 
         Args:
             scaler: number of the one whose view of it is wanted.
             row: number of the plan's row of patches.
             column: number of the plan's column of patches.
-            targets: two tensors of those `shapes`.
+            targets: two arrays of those `shapes`.
         """
         (height, width), top, left = self._plan.size, self._plan.tops[row], self._plan.lefts[column]
         for each, target in zip(self._inputs[scaler], targets, strict=True):
@@ -172,7 +170,6 @@ class _Input:
         self._channels, self._ratio, self._left = channels, ratio, left
         self._ring = Ring(size[0] // ratio)
         self._pixels = np.zeros(self.shape(size), np.float32)
-        self._tensor = torch.from_numpy(self._pixels)
 
     def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
         """(channels, rows, columns) of so many rows and columns of the raster."""
@@ -184,11 +181,12 @@ class _Input:
         for here, there in rows:
             self._pixels[:, here, columns] = pixels[:, there]
 
-    def copy(self, window: Window, target: Tensor) -> None:
-        """Write what is held of a window into a tensor."""
+    def copy(self, window: Window, target: Floats) -> None:
+        """Write what is held of a window into an array."""
         rows, columns = self._places(window)
         for here, there in rows:
-            target[:, there] = self._tensor[:, here, columns]
+            for channel, held in zip(target, self._pixels, strict=True):  # NumPy is slow to turn three axes at once
+                channel[there] = held[here, columns]
 
     def _places(self, window: Window) -> tuple[Iterator[tuple[slice, slice]], slice]:
         """Where the rows of a window lie, here and there, and where its columns lie."""

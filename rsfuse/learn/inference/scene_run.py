@@ -18,11 +18,11 @@ from rsfuse import __version__
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS
-from rsfuse.learn.inference.agreement import agree, agree_together
-from rsfuse.learn.inference.conveyor import BATCH_CPU, BATCH_GPU, Conveyor, Progress, Strip, Tally
+from rsfuse.learn.bundle_files import MANIFEST
+from rsfuse.learn.inference.agreement import agree, agree_together, check_patches
+from rsfuse.learn.inference.conveyor import Conveyor, Progress, Strip, Tally
 from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs
-from rsfuse.learn.inference.predictor import Predictor
+from rsfuse.learn.inference.predictor import Predictor, default_batch
 from rsfuse.learn.inference.products import Products
 from rsfuse.learn.inference.rows import Read, ScaledRows
 from rsfuse.learn.scaling import Scaler
@@ -102,11 +102,13 @@ class SceneRun:
             plan = Plan.whole(*shape, window=window)
             check_whole(plan, self.predictors, self.settings.max_memory)
             return plan
-        return Plan.sliding(*shape, size=size, halo=self.halo).within(window)
+        plan = Plan.sliding(*shape, size=size, halo=self.halo)
+        check_patches(plan, self.predictors)
+        return plan.within(window)
 
     def _batch_size(self) -> int:
         settings = self.settings
-        most = settings.batch_size or (BATCH_GPU if self.predictors[0].device.type == "cuda" else BATCH_CPU)
+        most = settings.batch_size or default_batch(self.predictors[0])
         most = min(most, len(self.plan.lefts))  # a batch is of one row of patches
         if settings.max_memory is None:
             return most
@@ -151,8 +153,8 @@ class SceneRun:
             "polygons": settings.polygons and str(settings.polygons.resolve()),
             "min_area": settings.min_area_m2,
             "stac": settings.stac,
-            "device": first.device.type,
-            "precision": str(first.dtype),
+            "device": first.device.partition(":")[0],
+            "precision": first.precision,
             "rsfuse": __version__,
         }
 
@@ -223,5 +225,5 @@ def _file(path: Path) -> str:
 
 def _digest(bundle: Bundle) -> str:
     """First characters of a checksum over what a bundle computes with."""
-    parts = [bundle.folder / MANIFEST, bundle.folder / WEIGHTS]
+    parts = [bundle.folder / MANIFEST, bundle.weights]
     return hashlib.sha256(b"".join(path.read_bytes() for path in parts if path.is_file())).hexdigest()[:12]

@@ -8,51 +8,19 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rasterio.windows import Window
-from torch import Tensor
 
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
 from rsfuse.geometry.sharpening.filling import filled
-from rsfuse.learn.inference.conveyor import BATCH_CPU, BATCH_GPU, Conveyor, Progress, Tally
-from rsfuse.learn.inference.predictor import Precision, autocast, choose_device, choose_dtype
+from rsfuse.learn.inference.agreement import check_patches
+from rsfuse.learn.inference.conveyor import Conveyor, Progress, Tally
+from rsfuse.learn.inference.predictor import SharpeningPredictor, default_batch
 from rsfuse.learn.inference.rows import Floats, ScaledRows
 from rsfuse.learn.inference.sharpening_agreement import agree_to_sharpen
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
-
-
-class SharpeningPredictor:
-    """A bundle that sharpens, awake on a device.
-
-    Args:
-        bundle: what to run.
-        device: "auto" (CUDA if there is one, else the CPU) or a name that torch knows, such as "cuda:1".
-        precision: "auto" is float16 on CUDA and float32 on the CPU.
-
-    Raises:
-        BundleError: if the device is not there, or the weights are not.
-    """
-
-    def __init__(self, bundle: SharpeningBundle, *, device: str = "auto", precision: Precision = "auto") -> None:
-        self.bundle = bundle
-        self.device = choose_device(device)
-        self.dtype = choose_dtype(precision, self.device)
-        # channels-last, as the conveyor delivers
-        self.network = bundle.network().to(self.device).to(memory_format=torch.channels_last)
-
-    @property
-    def outputs(self) -> int:
-        """B, how many bands it sharpens."""
-        return len(self.bundle.manifest.inputs.ms)
-
-    def score(self, pan: Tensor, ms: Tensor) -> Tensor:
-        """Sharpened (N, B, h, w) of pan (N, 1, h, w) and ms (N, B, h / ratio, w / ratio), all over the divisor."""
-        with torch.inference_mode(), autocast(self.device, self.dtype):
-            sharp: Tensor = self.network(pan, ms)
-        return sharp.float().contiguous()  # band by band in memory, as they are stitched
 
 
 @dataclass(frozen=True)
@@ -109,6 +77,7 @@ def sharpen_strips(
         SceneError: if a file is truncated or damaged.
     """
     plan = _plan(scene, predictor.bundle, settings)
+    check_patches(plan, [predictor])
     agree_to_sharpen(scene, predictor.bundle, plan)
     return _strips(scene, predictor, plan, settings, progress)
 
@@ -127,7 +96,7 @@ def _strips(
     progress: Progress | None,
 ) -> Iterator[SharpStrip]:
     inputs = predictor.bundle.manifest.inputs
-    batch_size = settings.batch_size or (BATCH_GPU if predictor.device.type == "cuda" else BATCH_CPU)
+    batch_size = settings.batch_size or default_batch(predictor)
     conveyor = Conveyor([predictor], plan, batch_size=batch_size, blend=settings.blend)
     with ExitStack() as opened:
         scenes = [opened.enter_context(scene.again()) for _ in range(settings.readers)]
@@ -135,7 +104,7 @@ def _strips(
         scaler = _Divider((1, len(inputs.ms)), scene.ratio, inputs.divisor)
         rows = opened.enter_context(ScaledRows(reads, [scaler], plan, block=scene.block))
         for strip in conveyor.strips(rows, Tally(), progress):
-            pixels: Floats = strip.scores.mul(inputs.divisor).cpu().numpy()
+            pixels: Floats = strip.arrays.to_numpy(strip.scores) * np.float32(inputs.divisor)
             yield SharpStrip(strip.top, pixels, strip.valid)
 
 

@@ -1,15 +1,16 @@
-"""Stitching on the device: scores of patches in, finished rows of the map out."""
+"""Stitching where the scores are: those of patches in, finished rows of the map out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from rsfuse.geometry.blend import Blend, blend_weights
 from rsfuse.geometry.plan import Plan
 from rsfuse.geometry.ring import Ring
+from rsfuse.learn.inference.arrays import Array, Arrays
 
 
 class Stitcher:
@@ -21,24 +22,20 @@ class Stitcher:
         plan: the covering whose patches come in.
         layers: K, of the scores: classes, or bands.
         blend: how overlaps are joined.
-        device: where the patches are.
+        arrays: what the scores of the patches are.
     """
 
-    def __init__(self, plan: Plan, layers: int, blend: Blend, device: torch.device) -> None:
-        self._plan = plan
-        rows, columns = blend_weights(plan, blend)
-        self._row_weights = torch.from_numpy(rows).to(device)
-        self._column_weights = torch.from_numpy(columns).to(device)
-        self._supports = (
-            [_support(each) for each in self._row_weights],
-            [_support(each) for each in self._column_weights],
-        )
+    def __init__(self, plan: Plan, layers: int, blend: Blend, arrays: Arrays) -> None:
+        self._plan, self._arrays = plan, arrays
+        weights = blend_weights(plan, blend)
+        self._row_weights, self._column_weights = (arrays.taken(each) for each in weights)
+        self._supports = [[_support(each) for each in axis] for axis in weights]
         first, past = plan.columns
         self._ring = Ring(min(plan.size[0], plan.rows[1] - plan.rows[0]))
-        self._sums = torch.zeros((layers, self._ring.rows, past - first), device=device)
+        self._sums = arrays.zeros((layers, self._ring.rows, past - first))
         self._done = plan.rows[0]
 
-    def add(self, row: int, column: int, scores: Tensor) -> None:
+    def add(self, row: int, column: int, scores: Array) -> None:
         """Take a patch.
 
         Args:
@@ -52,9 +49,9 @@ class Stitcher:
         for here, there in self._ring.segments(self._plan.tops[row] + above, below - above):
             rows = self._row_weights[row, above + there.start : above + there.stop]
             seen = scores[:, above + there.start : above + there.stop, before:after]
-            self._sums[:, here, left + before : left + after].addcmul_(seen, rows[:, None] * columns)
+            self._arrays.add_weighted(self._sums[:, here, left + before : left + after], seen, rows, columns)
 
-    def finish(self, row: int) -> Iterator[tuple[int, Tensor]]:
+    def finish(self, row: int) -> Iterator[tuple[int, Array]]:
         """Rows that are complete once a row of patches is in, from the top down.
 
         Yields:
@@ -66,11 +63,11 @@ class Stitcher:
         for here, there in self._ring.segments(self._done, count):
             finished = self._sums[:, here]
             yield self._done + there.start, finished
-            finished.zero_()
+            finished[...] = 0
         self._done = max(until, self._done)
 
 
-def _support(weights: Tensor) -> tuple[int, int]:
+def _support(weights: NDArray[np.float32]) -> tuple[int, int]:
     """First and past-the-last place where a weight is not 0."""
-    places = weights.nonzero()
+    places = np.flatnonzero(weights)
     return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)

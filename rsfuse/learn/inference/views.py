@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from torch import Tensor
-from torch.nn.functional import interpolate
-
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import BundleManifest
+from rsfuse.learn.inference.arrays import Array, Arrays
 from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
 
 Look = Literal["flips", "turns", "scales", "anchors"]
@@ -35,30 +33,29 @@ class View:
     turns: int = 0
     scale: float = 1.0
 
-    def of(self, pixels: Tensor) -> Tensor:
+    def of(self, pixels: Array, arrays: Arrays) -> Array:
         """Pixels (B, C, h, w) as they are seen."""
-        seen = _turned(pixels.flip(-1) if self.flip else pixels, self.turns)
-        if self.scale == 1 or not seen.numel():
+        flipped = arrays.flipped(pixels) if self.flip else pixels
+        seen = arrays.turned(flipped, self.turns) if self.turns else flipped
+        height, width = seen.shape[-2:]
+        if self.scale == 1 or 0 in seen.shape:
             return seen
-        height, width = (max(round(side * self.scale), 1) for side in seen.shape[-2:])
-        return interpolate(seen, size=(height, width), mode="bilinear", align_corners=False, antialias=self.scale < 1)
+        size = max(round(height * self.scale), 1), max(round(width * self.scale), 1)
+        return arrays.resized(seen, size, antialias=self.scale < 1)
 
-    def undone(self, scores: Tensor, size: tuple[int, int]) -> Tensor:
+    def undone(self, scores: Array, size: tuple[int, int], arrays: Arrays) -> Array:
         """Scores (B, K, h', w') of what was seen, as scores (B, K, h, w) of the patch.
 
         Args:
             scores: of what `of` gave.
             size: height and width of the patch.
+            arrays: what the scores are.
         """
         if self.scale != 1:
             upright = size if self.turns % 2 == 0 else size[::-1]
-            scores = interpolate(scores, size=upright, mode="bilinear", align_corners=False, antialias=self.scale > 1)
-        back = _turned(scores, -self.turns)
-        return back.flip(-1) if self.flip else back
-
-
-def _turned(pixels: Tensor, turns: int) -> Tensor:
-    return pixels.rot90(turns, (-2, -1)) if turns else pixels  # torch copies all of it for no turn at all
+            scores = arrays.resized(scores, upright, antialias=self.scale > 1)
+        back = arrays.turned(scores, -self.turns) if self.turns else scores
+        return arrays.flipped(back) if self.flip else back
 
 
 def views(looks: Sequence[Look]) -> list[View]:

@@ -141,20 +141,21 @@ def test_a_penalty_without_a_weight_is_refused(recipe, tiles, tmp_path):
 
 @pytest.mark.parametrize("sensors", ["optical", "sar"])
 def test_a_network_for_one_sensor_is_blind_to_the_other(recipe, tiles, tmp_path, sensors):
-    from rsfuse.learn.inference.predictor import Predictor
+    from rsfuse.learn.inference.predictor import probabilities
+    from rsfuse.learn.runtimes.eager import EagerPredictor
     from rsfuse.learn.scaling import Scaler
 
     alone = recipe.model_copy(update={"inputs": recipe.inputs.model_copy(update={"sensors": sensors})})
     bundle = fit(changed(alone, steps=5), [tiles], tmp_path / "run", CPU)
     bundle = bundle_of(bundle)
     sample = tiles.read(tiles.select("val")[0]).sample
-    predictor = Predictor(bundle, device="cpu")
+    predictor = EagerPredictor(bundle, device="cpu")
     scaler = Scaler(bundle.manifest.inputs, tiles.manifest.statistics)
-    before = predictor.probabilities([sample], scaler)
+    before = probabilities(predictor, [sample], scaler)
     getattr(sample, "sar" if sensors == "optical" else "optical")[:] = 7
-    assert (predictor.probabilities([sample], scaler) == before).all()
+    assert (probabilities(predictor, [sample], scaler) == before).all()
     getattr(sample, sensors)[:] = 7
-    assert (predictor.probabilities([sample], scaler) != before).any()
+    assert (probabilities(predictor, [sample], scaler) != before).any()
 
 
 def of_network(recipe, name, loss, **options):

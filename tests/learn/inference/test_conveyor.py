@@ -9,6 +9,8 @@ from rsfuse.geometry.plan import Plan
 from rsfuse.learn.inference.conveyor import Conveyor, Strip, Tally
 from rsfuse.learn.inference.products import Products
 from rsfuse.learn.inference.rows import ScaledRows
+from rsfuse.learn.runtimes.ndarrays import NdArrays
+from rsfuse.learn.runtimes.tensors import TensorArrays
 from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Sample
@@ -16,19 +18,26 @@ from rsfuse.raster.scene import Sample
 LEGEND = LEGENDS["sentinel-5"]
 
 
+TENSORS = TensorArrays(torch.device("cpu"))
+both = pytest.mark.parametrize("arrays", [TENSORS, NdArrays()], ids=["torch", "NumPy"])
+
+
 class Brightness:
     """Stands in for a predictor: five scores that depend on each pixel alone."""
 
-    device, outputs = torch.device("cpu"), len(LEGEND)
+    device, patch, outputs = "cpu", None, len(LEGEND)
 
-    def __init__(self, factor=1.0, room=1000):
-        self.sizes, self._factor, self._room = [], factor, room
+    def __init__(self, factor=1.0, room=1000, arrays=None):
+        self.sizes, self._factor, self._room, self.arrays = [], factor, room, arrays or NdArrays()
 
     def score(self, optical, sar):
         if len(optical) > self._room:
-            raise torch.OutOfMemoryError(f"{len(optical)} patches")
+            raise MemoryError(f"{len(optical)} patches")
         self.sizes.append(len(optical))
-        return torch.cat([optical * number * self._factor for number in range(5)], 1)
+        pixels = self.arrays.to_numpy(optical)
+        return self.arrays.taken(
+            np.concatenate([pixels * (number * np.float32(self._factor)) for number in range(5)], 1)
+        )
 
 
 class Plain:
@@ -63,7 +72,7 @@ def run(picture, plan, *, predictors=None, scalers=None, readers=1, block=(1, 1)
     predictors, tally = predictors or [Brightness()], Tally()
     with ScaledRows([picture.read] * readers, scalers or [Plain()] * len(predictors), plan, block=block) as rows:
         strips = [
-            (strip.top, strip.scores.numpy().copy(), strip.valid)
+            (strip.top, strip.arrays.to_numpy(strip.scores).copy(), strip.valid)
             for strip in Conveyor(predictors, plan, **options).strips(rows, tally)
         ]
     assert [top for top, _, _ in strips] == list(np.cumsum([plan.rows[0], *(len(valid) for *_, valid in strips)])[:-1])
@@ -162,7 +171,7 @@ def test_a_batch_too_large_for_the_memory_is_halved_and_said_so(caplog):
 
 
 def test_a_memory_too_small_for_one_patch_is_an_error():
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(MemoryError):
         run(Picture(64, 64), Plan.sliding(64, 64, size=32), predictors=[Brightness(room=0)])
 
 
@@ -197,17 +206,44 @@ def test_progress_is_told_after_every_batch():
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
-def test_the_best_score_decides_the_first_of_equals_and_nodata_where_nothing_is_known():
+@both
+def test_the_best_score_decides_the_first_of_equals_and_nodata_where_nothing_is_known(arrays):
     scores = np.random.default_rng(1).random((5, 40, 50), np.float32)
     scores[:, 0, 0] = 0.2
-    valid = np.random.default_rng(2).random((40, 50)) > 0.3
-    (codes,) = Products(LEGEND).of(Strip(0, torch.from_numpy(scores), valid))
-    assert (codes[valid] == scores.argmax(0)[valid]).all()
-    assert (codes[~valid] == NODATA).all()
+    sensors = (np.random.default_rng(2).random((40, 50)) > 0.3).view(np.uint8)
+    (codes,) = Products(LEGEND).of(Strip(0, arrays.taken(scores), sensors, arrays))
+    assert (codes[sensors > 0] == scores.argmax(0)[sensors > 0]).all()
+    assert (codes[sensors == 0] == NODATA).all()
 
 
-def test_codes_are_the_legends():
+@both
+def test_shares_become_bytes_and_half_precision_by_rounding(arrays):
+    scores = np.random.default_rng(1).random((5, 40, 50), np.float32)
+    strip = Strip(0, arrays.taken(scores.copy()), np.ones((40, 50), np.uint8), arrays)
+    _, confidence, layers = Products(LEGEND, confidence=True, probabilities="uint8").of(strip)
+    np.testing.assert_array_equal(layers, np.rint(scores * np.float32(254)).astype(np.uint8))
+    np.testing.assert_array_equal(confidence, layers.max(0))
+    _, halves = Products(LEGEND, probabilities="float16").of(strip)
+    np.testing.assert_array_equal(halves, scores.astype(np.float16))
+
+
+@both
+def test_codes_are_the_legends(arrays):
     legend = LEGENDS["whu-opt-sar"]
-    scores = torch.eye(7).reshape(7, 7, 1)
-    (codes,) = Products(legend).of(Strip(0, scores, np.ones((7, 1), bool)))
+    scores = arrays.taken(np.eye(7, dtype=np.float32).reshape(7, 7, 1))
+    (codes,) = Products(legend).of(Strip(0, scores, np.ones((7, 1), np.uint8), arrays))
     assert codes.ravel().tolist() == list(legend.codes)
+
+
+@pytest.mark.parametrize("first", [TENSORS, NdArrays()], ids=["torch first", "NumPy first"])
+def test_networks_of_two_runtimes_are_averaged(first):
+    picture, plan = Picture(90, 110), Plan.sliding(90, 110, size=32, halo=4)
+    second = NdArrays() if first is TENSORS else TENSORS
+    scores, valid, *_ = run(picture, plan, predictors=[Brightness(1, arrays=first), Brightness(4, arrays=second)])
+    np.testing.assert_allclose(scores[1][valid], 2.5 * picture.optical[0][valid], rtol=1e-6)
+
+
+def test_arrays_of_both_kinds_make_the_same_map():
+    picture, plan = Picture(90, 110), Plan.sliding(90, 110, size=32, halo=4)
+    one, other = (run(picture, plan, predictors=[Brightness(arrays=each)])[0] for each in (TENSORS, NdArrays()))
+    np.testing.assert_allclose(one, other, atol=1e-6)

@@ -13,7 +13,8 @@ from affine import Affine
 from torch import nn
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.inference.sharpening_run import SharpeningPredictor, SharpenSettings, sharpen_strips
+from rsfuse.learn.inference.sharpening_run import SharpenSettings, sharpen_strips
+from rsfuse.learn.runtimes.eager import EagerSharpeningPredictor
 from rsfuse.learn.sharpening_bundle import SharpeningBundle, SharpeningManifest, build_sharpener
 from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
 from rsfuse_models.sharpening import SharpeningNetwork
@@ -68,7 +69,7 @@ def predictor(make, ratio=4, **manifest):
         "scores": {},
     }
     bundle = type("One", (Untrained,), {"make": staticmethod(make)})
-    return SharpeningPredictor(bundle(Path("untrained"), SharpeningManifest(**values | manifest)), device="cpu")
+    return EagerSharpeningPredictor(bundle(Path("untrained"), SharpeningManifest(**values | manifest)), device="cpu")
 
 
 class Pair:

@@ -16,8 +16,8 @@ from torch import nn
 
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize
-from rsfuse.learn.inference.predictor import Predictor
 from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
+from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.legend import NODATA
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
@@ -84,7 +84,7 @@ def mapped(tmp_path):
             write(path, bands)
         settings = PredictSettings(probabilities="float16", overwrite=True, **settings)
         with Scene(*paths) as scene:
-            report = predict(scene, Predictor(BUNDLE, device="cpu", whole=whole), tmp_path / "map.tif", settings)
+            report = predict(scene, EagerPredictor(BUNDLE, device="cpu", whole=whole), tmp_path / "map.tif", settings)
         assert not whole or report.patches == 1
         return read(tmp_path / "map.tif")[0], read(tmp_path / "map_probabilities.tif")
 

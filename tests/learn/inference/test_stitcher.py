@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.windows import Window
@@ -12,9 +11,10 @@ from rasterio.windows import Window
 from rsfuse.geometry.blend import blend_weights
 from rsfuse.geometry.plan import Plan
 from rsfuse.learn.inference.stitcher import Stitcher
+from rsfuse.learn.runtimes.ndarrays import NdArrays
 
 BLENDS = ("crop", "hann", "gaussian")
-CPU = torch.device("cpu")
+ARRAYS = NdArrays()
 
 
 @st.composite
@@ -49,13 +49,13 @@ def cut(canvas, window, size):
 def stitch(plan, blend, scores):
     """The map, and the first row and height of its runs; `scores` is one (K, h, w) a patch, or None."""
     classes = next(len(each) for each in scores if each is not None)
-    stitcher, across = Stitcher(plan, classes, blend, CPU), len(plan.lefts)
+    stitcher, across = Stitcher(plan, classes, blend, ARRAYS), len(plan.lefts)
     runs = []
     for row in range(len(plan.tops)):
         for column, each in enumerate(scores[row * across : (row + 1) * across]):
             if each is not None:
-                stitcher.add(row, column, torch.from_numpy(each))
-        runs += [(top, finished.numpy().copy()) for top, finished in stitcher.finish(row)]
+                stitcher.add(row, column, each)
+        runs += [(top, finished.copy()) for top, finished in stitcher.finish(row)]
     return np.concatenate([rows for _, rows in runs], axis=1), [(top, rows.shape[1]) for top, rows in runs]
 
 
@@ -119,7 +119,7 @@ def test_pixels_that_only_unscored_patches_reach_get_0(blend):
 @pytest.mark.parametrize("blend", BLENDS)
 def test_memory_held_does_not_depend_on_the_height(blend):
     def held(height):
-        stitcher = Stitcher(Plan.sliding(height, 100, size=32, halo=8), 3, blend, CPU)
-        return stitcher._sums.untyped_storage().nbytes()
+        stitcher = Stitcher(Plan.sliding(height, 100, size=32, halo=8), 3, blend, ARRAYS)
+        return stitcher._sums.nbytes
 
     assert held(2000) == held(200) == 3 * 32 * 100 * 4

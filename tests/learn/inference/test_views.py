@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from rsfuse.learn.inference.predictor import Predictor, mean_of
 from rsfuse.learn.inference.views import SCALES, View, views
+from rsfuse.learn.runtimes.eager import EagerPredictor
+from rsfuse.learn.runtimes.ndarrays import NdArrays
+from rsfuse.learn.runtimes.tensors import TensorArrays
+
+TENSORS = TensorArrays(torch.device("cpu"))
 
 
 def noise(*shape):
@@ -24,14 +28,22 @@ def test_views_are_all_combinations_each_once(looks, count):
 @pytest.mark.parametrize("view", views(("flips", "turns")), ids=str)
 def test_flips_and_turns_are_undone_bit_for_bit(view):
     pixels = noise(2, 3, 8, 12)
-    seen = view.of(pixels)
+    seen = view.of(pixels, TENSORS)
     assert seen.shape[-2:] == ((8, 12) if view.turns % 2 == 0 else (12, 8))
-    assert torch.equal(view.undone(seen, (8, 12)), pixels)
+    assert torch.equal(view.undone(seen, (8, 12), TENSORS), pixels)
+
+
+@pytest.mark.parametrize("view", views(("flips", "turns")), ids=str)
+def test_arrays_of_numpy_are_turned_as_those_of_torch(view):
+    pixels, arrays = noise(2, 3, 8, 12), NdArrays()
+    seen = view.of(pixels.numpy(), arrays)
+    np.testing.assert_array_equal(seen, view.of(pixels, TENSORS).numpy())
+    np.testing.assert_array_equal(view.undone(seen, (8, 12), arrays), pixels.numpy())
 
 
 def test_the_eight_ways_to_lay_down_a_square_all_differ():
     square = torch.arange(9.0).reshape(1, 1, 3, 3)
-    assert len({tuple(view.of(square).flatten().tolist()) for view in views(("flips", "turns"))}) == 8
+    assert len({tuple(view.of(square, TENSORS).flatten().tolist()) for view in views(("flips", "turns"))}) == 8
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -39,27 +51,21 @@ def test_the_eight_ways_to_lay_down_a_square_all_differ():
 def test_what_grew_or_shrank_comes_back_at_its_size_and_place(scale, turns):
     ramp = torch.linspace(0, 1, 40).expand(1, 1, 24, 40).contiguous()
     view = View(False, turns, scale)
-    seen = view.of(ramp)
+    seen = view.of(ramp, TENSORS)
     assert max(seen.shape[-2:]) == round(40 * scale)
-    back = view.undone(seen, (24, 40))
+    back = view.undone(seen, (24, 40), TENSORS)
     assert back.shape == ramp.shape
     torch.testing.assert_close(back[..., 3:-3], ramp[..., 3:-3], atol=0.02, rtol=0)
 
 
 def test_a_network_without_a_sensor_has_nothing_to_scale():
-    assert View(scale=0.75).of(torch.zeros(2, 0, 8, 8)).shape == (2, 0, 8, 8)
-
-
-def test_the_mean_of_one_is_itself_and_of_several_their_mean():
-    parts = [noise(2, 3) * factor for factor in (1, 2, 6)]
-    assert mean_of([parts[0]]) is parts[0]
-    torch.testing.assert_close(mean_of([each.clone() for each in parts]), 3 * parts[0])
+    assert View(scale=0.75).of(torch.zeros(2, 0, 8, 8), TENSORS).shape == (2, 0, 8, 8)
 
 
 def test_augmented_probabilities_are_the_mean_over_the_views_and_turn_with_the_patch(save_untrained, tmp_path):
     bundle, _ = save_untrained(tmp_path / "small")
-    plain = Predictor(bundle, device="cpu")
-    augmented = Predictor(bundle, device="cpu", looks=("flips", "turns"))
+    plain = EagerPredictor(bundle, device="cpu")
+    augmented = EagerPredictor(bundle, device="cpu", looks=("flips", "turns"))
     optical, sar = noise(1, 3, 64, 64), noise(1, 1, 64, 64)
     scores = augmented.score(optical, sar)
     by_hand = torch.zeros_like(scores)

@@ -1,4 +1,4 @@
-"""How much memory a forward pass takes, told without running it, and how much there is."""
+"""How much memory a forward pass of torch takes, told without running it."""
 
 from __future__ import annotations
 
@@ -9,23 +9,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, isqrt
-from pathlib import Path
 from typing import Any
 
-import psutil
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["forward_bytes", "free_memory", "largest_side", "with_overhead"]
+from rsfuse.learn.inference.room import HOLES, KEPT, with_overhead
 
-# What a process takes for its tensors over their own bytes: allocators keep freed blocks, with holes between them, and
-# convolutions have room of their own. Measured for the six networks on a CPU with glibc, 512 to 2048 px: 1.0 to 1.64
-# times their bytes, the less the more there are. The line below covers all of them.
-HOLES = 1.3
-KEPT = 64 * 10**6
+__all__ = ["forward_bytes", "largest_side"]
 
 PROBES = (192, 384)  # px: sides of the two squares that tell how a network grows
 TOO_MANY_STEPS = 1.5  # a network whose steps grow by more from one to the other goes through its maps in strips
@@ -98,20 +92,6 @@ def largest_side(
         if low < count < high:
             low, high = (count, high) if fits(count) else (low, count)
     return multiple * (low + bisect_right(range(low + 1, high), 0, key=lambda count: 0 if fits(count) else 1))
-
-
-def with_overhead(tensors: int) -> int:
-    """Bytes that a process takes of its device for so many bytes of tensors; on the safe side."""
-    return ceil(HOLES * tensors) + KEPT
-
-
-def free_memory(device: torch.device) -> int:
-    """Bytes that can still be had of a device: on a GPU with what torch keeps unused, on a CPU within the cgroup."""
-    if device.type == "cuda":
-        free: int = torch.cuda.mem_get_info(device)[0]
-        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    room = _cgroup_room(Path("/proc/self/cgroup"), Path("/sys/fs/cgroup"))
-    return min([psutil.virtual_memory().available, *room])
 
 
 @dataclass(frozen=True)
@@ -251,35 +231,3 @@ def _made_contiguous(tensor: Tensor) -> int:
 
 # tensors that operations make for themselves while they run: the inverse transform copies its spectrum, which it spoils
 _SCRATCH: dict[str, Callable[[Any], int]] = {"aten::_fft_c2r": _copied, "aten::_softmax": _made_contiguous}
-
-
-def _cgroup_room(own: Path, mount: Path) -> list[int]:
-    """Bytes that each limit on this process and on what it is part of leaves; files that can be dropped count as free.
-
-    Args:
-        own: the file that says which cgroups this process is in.
-        mount: where they lie: version 2 itself, or version 1 in "memory".
-    """
-    lines = own.read_text().splitlines() if own.is_file() else []
-    groups = {controllers: group for _, controllers, group in (line.split(":", 2) for line in lines)}
-    room = []
-    for controllers, group in groups.items():
-        if controllers == "":
-            room += _limits(mount, group, "memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            names = "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
-            room += _limits(mount / "memory", group, *names)
-    return room
-
-
-def _limits(root: Path, group: str, most: str, used: str, droppable: str) -> list[int]:
-    place = root / group.strip("/")
-    room = []
-    for folder in (place, *place.parents):
-        if not folder.is_relative_to(root):
-            break
-        limit, usage, stat = (folder / name for name in (most, used, "memory.stat"))
-        if limit.is_file() and usage.is_file() and (text := limit.read_text().strip()) != "max":
-            counts = dict(line.split() for line in stat.read_text().splitlines()) if stat.is_file() else {}
-            room.append(max(0, int(text) - int(usage.read_text()) + int(counts.get(droppable, 0))))
-    return room

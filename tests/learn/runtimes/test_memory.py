@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from rsfuse.learn.inference.memory import _cgroup_room, forward_bytes, free_memory, largest_side, with_overhead
+from rsfuse.learn.inference.room import _cgroup_room, free_memory, with_overhead
+from rsfuse.learn.runtimes.memory import forward_bytes, largest_side
 from rsfuse_models import create_network, network_names
 
 CHANNELS = 4, 2
@@ -223,4 +224,4 @@ def test_without_a_cgroup_there_is_no_limit(tmp_path):
 
 
 def test_free_memory_is_some_of_the_machine():
-    assert 0 < free_memory(torch.device("cpu")) < psutil.virtual_memory().total
+    assert 0 < free_memory() < psutil.virtual_memory().total

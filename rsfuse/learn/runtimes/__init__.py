@@ -1,0 +1,1 @@
+"""What networks run on: torch, or onnxruntime without it. Callers know `learn.inference.predictor` and no more."""

@@ -1,0 +1,122 @@
+"""Networks on onnxruntime; nothing here knows torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rsfuse.errors import BundleError
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.exported import Exported
+from rsfuse.learn.inference.arrays import Floats
+from rsfuse.learn.inference.room import free_memory, with_overhead
+from rsfuse.learn.inference.views import Look, View, scalings, views
+from rsfuse.learn.runtimes.ndarrays import NdArrays
+from rsfuse.learn.runtimes.session import Session
+from rsfuse.learn.sharpening_bundle import SharpeningBundle
+
+
+class ExportedPredictor:
+    """An exported bundle that maps land cover, awake on a device of onnxruntime; see `Predictor`.
+
+    Args:
+        bundle: what to run.
+        device: see `Session`.
+        looks: test-time augmentation, but for "scales": it takes patches of one size.
+
+    Raises:
+        BundleError: if the device is not there, the graph cannot be read, or it cannot look at a scene so.
+    """
+
+    whole = False
+
+    def __init__(self, bundle: Bundle, *, device: str = "auto", looks: Sequence[Look] = ()) -> None:
+        if "scales" in looks:
+            raise BundleError(
+                f"bundle {bundle.name} is exported for patches of one size and cannot look at several scales",
+                hint="leave out --tta scales, or run the bundle that it was exported from",
+            )
+        self.bundle, self.looks, self._views = bundle, tuple(looks), views(looks)
+        self.inputs, self.arrays = scalings(bundle.manifest, looks), NdArrays()
+        self._session = _awake(bundle, device)
+        self.device, self.patch = self._session.device, bundle.manifest.patch.size
+        self.precision = f"{_graph_of(bundle).precision} (onnx)"  # other numbers than torch's, if only in last digits
+
+    @property
+    def outputs(self) -> int:
+        """K, how many classes it tells apart."""
+        return len(self.bundle.legend)
+
+    def score(self, optical: Floats, sar: Floats) -> Floats:
+        """Class probabilities (B, K, h, w) of scaled pixels (B, C, h, w) and (B, S, h, w).
+
+        Raises:
+            MemoryError: if that of the device does not suffice.
+        """
+        found: Floats = self.arrays.mean(self._seen(view, optical, sar) for view in self._views)
+        return found
+
+    def pass_bytes(self, size: tuple[int, int], batch: int) -> int | None:
+        """See `Predictor`; what was told by torch of one patch when it was exported."""
+        patch = _graph_of(self.bundle).patch_bytes
+        return None if patch is None else with_overhead(batch * patch)
+
+    def free_bytes(self) -> int:
+        """Bytes that can still be had of this machine; nobody asks for those of a GPU."""
+        return free_memory()
+
+    def largest_side(self, budget: int) -> int | None:
+        """The side of its patches."""
+        return self.patch
+
+    def _seen(self, view: View, optical: Floats, sar: Floats) -> Floats:
+        seen = {"optical": view.of(optical, self.arrays), "sar": view.of(sar, self.arrays)}
+        scores = self._session.run("probabilities", seen)
+        found: Floats = view.undone(scores, (self.patch, self.patch), self.arrays)
+        return found
+
+
+class ExportedSharpeningPredictor:
+    """An exported bundle that sharpens, awake on a device of onnxruntime; see `SharpeningPredictor`.
+
+    Args:
+        bundle: what to run.
+        device: see `Session`.
+
+    Raises:
+        BundleError: if the device is not there, or the graph cannot be read.
+    """
+
+    def __init__(self, bundle: SharpeningBundle, *, device: str = "auto") -> None:
+        self.bundle, self.arrays = bundle, NdArrays()
+        self._session = _awake(bundle, device)
+        self.device, self.patch = self._session.device, bundle.manifest.patch.size
+
+    @property
+    def outputs(self) -> int:
+        """B, how many bands it sharpens."""
+        return len(self.bundle.manifest.inputs.ms)
+
+    def score(self, pan: Floats, ms: Floats) -> Floats:
+        """Sharpened (N, B, h, w) of pan (N, 1, h, w) and ms (N, B, h / ratio, w / ratio), all over the divisor.
+
+        Raises:
+            MemoryError: if that of the device does not suffice.
+        """
+        return self._session.run("sharp", {"pan": pan, "ms": ms})
+
+
+def _awake(bundle: Bundle | SharpeningBundle, device: str) -> Session:
+    session, side = Session(bundle.weights, device), bundle.manifest.patch.size
+    if session.sides != (side, side):
+        raise BundleError(
+            f"{bundle.weights} takes patches of {session.sides[0]} x {session.sides[1]} px, "
+            f"the manifest of bundle {bundle.name} says {side} x {side} px",
+            hint="copy the bundle anew, or export it anew",
+        )
+    return session
+
+
+def _graph_of(bundle: Bundle) -> Exported:
+    if bundle.manifest.onnx is None:
+        raise ValueError(f"bundle {bundle.name} is not exported")
+    return bundle.manifest.onnx

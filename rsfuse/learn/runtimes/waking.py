@@ -1,0 +1,61 @@
+"""Bundles are woken on what they were made for: weights on torch, graphs on onnxruntime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rsfuse.errors import BundleError
+from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.inference.predictor import Precision, Predictor, SharpeningPredictor
+from rsfuse.learn.inference.views import Look
+from rsfuse.learn.sharpening_bundle import SharpeningBundle
+
+
+def wake(
+    bundle: Bundle,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    looks: Sequence[Look] = (),
+    whole: bool = False,
+    compiled: bool = False,
+) -> Predictor:
+    """A bundle that maps land cover, ready to be run; see `EagerPredictor` and `ExportedPredictor`.
+
+    Raises:
+        BundleError: if the device is not there, the network cannot be loaded, or it cannot be run so.
+    """
+    if bundle.manifest.onnx is None:
+        from rsfuse.learn.runtimes.eager import EagerPredictor
+
+        return EagerPredictor(bundle, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
+    for asked, option in ((whole, "--whole"), (compiled, "--compile")):
+        if asked:
+            _refuse(bundle, option, f"it takes patches of {bundle.manifest.patch.size} px, without torch")
+    if precision not in ("auto", bundle.manifest.onnx.precision):
+        _refuse(bundle, f"--precision {precision}", f"it was exported in {bundle.manifest.onnx.precision}")
+    from rsfuse.learn.runtimes.exported import ExportedPredictor
+
+    return ExportedPredictor(bundle, device=device, looks=looks)
+
+
+def wake_sharpening(bundle: SharpeningBundle, *, device: str = "auto") -> SharpeningPredictor:
+    """A bundle that sharpens, ready to be run.
+
+    Raises:
+        BundleError: if the device is not there, or the network cannot be loaded.
+    """
+    if bundle.manifest.onnx is None:
+        from rsfuse.learn.runtimes.eager import EagerSharpeningPredictor
+
+        return EagerSharpeningPredictor(bundle, device=device)
+    from rsfuse.learn.runtimes.exported import ExportedSharpeningPredictor
+
+    return ExportedSharpeningPredictor(bundle, device=device)
+
+
+def _refuse(bundle: Bundle, option: str, why: str) -> None:
+    raise BundleError(
+        f"{option} is not for exported bundles, and {bundle.name} is one: {why}",
+        hint=f"leave out {option}, or name the bundle that it was exported from",
+    )

@@ -21,7 +21,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(READY) ## make .venv with rsfuse and everything that tests it
+setup: $(READY) ## make .venv with all of rsfuse and everything that tests it
 
 $(READY): pyproject.toml
 	@python=''; \
@@ -43,7 +43,7 @@ $(READY): pyproject.toml
 	fi
 	@echo "make: installing rsfuse and its dependencies into $(VENV) (the first time several GB and some minutes)"
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --editable . --group dev
+	@$(PIP) install --editable '.[full]' --group dev
 	@touch $@
 
 .PHONY: test

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tarfile
-import tomllib
 import zipfile
 from configparser import ConfigParser
 from email.parser import HeaderParser
@@ -88,24 +87,18 @@ def test_the_sdist_can_be_tested(built):
     assert {"pyproject.toml", "Makefile", "README.md", "CHANGELOG.md", "tests/conftest.py"} <= names
 
 
-def test_one_of_the_two_onnxruntimes_fits_every_machine(repository):
+def test_torch_comes_with_the_full_install_alone(wheel):
     from packaging.requirements import Requirement
 
-    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
-    runtimes = [each for each in map(Requirement, project["dependencies"]) if each.name.startswith("onnxruntime")]
-    machines = [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"), ("win32", "AMD64"), ("win32", "ARM64")]
-    chosen = {
-        machine: [
-            each.name
-            for each in runtimes
-            if each.marker.evaluate({"sys_platform": system, "platform_machine": machine})
-        ]
-        for system, machine in machines
-    }
-    assert chosen == {
-        "x86_64": ["onnxruntime-gpu"],
-        "AMD64": ["onnxruntime-gpu"],
-        "aarch64": ["onnxruntime"],
-        "arm64": ["onnxruntime"],
-        "ARM64": ["onnxruntime"],
-    }
+    metadata = HeaderParser().parsestr(wheel[f"rsfuse-{__version__}.dist-info/METADATA"].decode())
+    assert set(metadata.get_all("Provides-Extra")) == {"runtime", "runtime-cuda", "runtime-cpu", "full", "gdal"}
+    requirements = [Requirement(line) for line in metadata.get_all("Requires-Dist")]
+
+    def brought(extra: str) -> set[str]:
+        return {each.name for each in requirements if each.marker is None or each.marker.evaluate({"extra": extra})}
+
+    base = brought("")
+    assert {"rasterio", "typer"} <= base
+    assert "torch" in brought("full")
+    for extra in ("", "runtime", "runtime-cuda", "runtime-cpu"):
+        assert {name.removesuffix("-gpu") for name in brought(extra) - base} == ({"onnxruntime"} if extra else set())

@@ -40,12 +40,12 @@ def demo(
     from rsfuse.tasks.predict import PredictSettings
     from rsfuse.tasks.predict import predict as map_scene
 
+    predictor = wake(Bundle.open(DEMO_BUNDLE), device=device)  # first: where it cannot be run, nothing is simulated
     show.note(f"simulating {size} x {size} px, {cloud:.0%} cloud, seed {seed}: everything in this demo is simulated")
     with show.progress("simulating", "windows") as progress:
         simulated = SimulatedScene(height=size, width=size, seed=seed, cloud=cloud)
         paths = write_scene(simulated, out, overwrite=overwrite, progress=progress)
     with Scene(paths.optical, paths.sar) as scene, show.progress("predicting", "patches") as progress:
-        predictor = wake(Bundle.open(DEMO_BUNDLE), device=device)
         settings = PredictSettings(batch_size=batch_size, overwrite=overwrite)
         report = map_scene(scene, predictor, out / "map.tif", settings, progress)
     with show.progress("comparing", "samples") as progress:

@@ -21,19 +21,19 @@ def recipes(
     verbose: options.Verbose = False,
 ) -> None:
     """List the recipes that ship, or print one."""
-    from rsfuse.learn.recipes.reading import find_recipe, load_recipe, read_recipe_text, recipe_names
+    from rsfuse.learn.recipes.reading import find_recipe, read_recipe, read_recipe_text, recipe_names
 
     if as_json:
         names = [find_recipe(name).stem] if name else recipe_names()
-        show.document({each: load_recipe(each).model_dump(mode="json") for each in names})
+        show.document({each: read_recipe(each).model_dump(mode="json") for each in names})
     elif name:
         show.line(read_recipe_text(name))
     else:
-        loaded = [(each, load_recipe(each)) for each in recipe_names()]
+        read = [(each, read_recipe(each)) for each in recipe_names()]
         show.table(
             "recipes",
             ("name", "crop", "steps", "what for"),
-            [(each, recipe.training.crop, _length(recipe.training), recipe.description) for each, recipe in loaded],
+            [(each, recipe.training.crop, _length(recipe.training), recipe.description) for each, recipe in read],
         )
 
 

@@ -15,7 +15,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +203,7 @@ def _processing_fields(runs: Sequence[ModelRun], sources: Sequence[Path]) -> dic
     files = ", ".join(path.name for path in sources)
     return {
         "processing:level": "L4",
-        "processing:software": {"rsfuse": __version__, "PyTorch": version("torch")},
+        "processing:software": {"rsfuse": __version__, **dict(run.framework for run in runs)},
         "processing:lineage": f"{made}; from {files}; on {runs[0].device} in {runs[0].seconds:.1f} s",
     }
 

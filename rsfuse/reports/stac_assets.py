@@ -15,7 +15,7 @@ from rsfuse.raster.map_layer import Layer
 
 _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 _GEOPACKAGE = "application/geopackage+sqlite3"
-_SAFETENSORS = "application/octet-stream; application=safetensors"  # there is no registered type
+_WEIGHTS = "application/octet-stream; application={}"  # there is no registered type
 _SHA256 = "1220"  # multihash: function 0x12, 0x20 bytes of it
 
 
@@ -75,12 +75,13 @@ def weights_asset(path: Path, sha256: str, title: str, bands: Sequence[str], fol
         bands: what the network takes.
         folder: of the item.
     """
+    kind = path.suffix.removeprefix(".") or "weights"
     return {
         "href": href(path, folder),
-        "type": _SAFETENSORS,
+        "type": _WEIGHTS.format(kind),
         "title": title,
         "roles": ["mlm:model", "mlm:weights"],
-        "mlm:artifact_type": path.suffix.removeprefix(".") or "weights",
+        "mlm:artifact_type": kind,
         "bands": [{"name": band} for band in bands],
         **_proof(path, sha256),
     }

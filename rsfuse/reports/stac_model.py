@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from rsfuse.reports.stac_assets import class_objects
 _MODEL_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ACCELERATORS = {"cuda": "cuda", "mps": "macos-arm", "xla": "xla"}
+_PYTORCH = ("PyTorch", ("torch",))
+_RUNTIMES = {".onnx": ("ONNX Runtime", ("onnxruntime-gpu", "onnxruntime"))}
+"""By the suffix of weights what runs them, and the packages that it may come in."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class ModelRun:
         patch: side of what it saw at once, in pixels, or rows and columns.
         halo: how much of that was cut or blended at each edge.
         scaling: how values become numbers around 0, as plain data.
-        weights: path of the weights.
+        weights: path of the weights, or of the graph where it was exported.
         weights_sha256: their checksum, 64 digits.
         device: "cpu", "cuda", ...
         seconds: that the map took.
@@ -65,6 +68,12 @@ class ModelRun:
         return (self.patch, self.patch) if isinstance(self.patch, int) else self.patch
 
     @property
+    def framework(self) -> tuple[str, str]:
+        """What ran it, and the version of that."""
+        name, packages = _RUNTIMES.get(self.weights.suffix, _PYTORCH)
+        return name, next(each.version for package in packages for each in distributions(name=package))
+
+    @property
     def told(self) -> str:
         """How it was run, for people."""
         size = " x ".join(map(str, self.size))
@@ -81,13 +90,13 @@ def model_fields(runs: Sequence[ModelRun], legend: Legend) -> dict[str, Any]:
         runs: at least one; several are an ensemble, of which the device, patch and time of the first stand for all.
         legend: of the map.
     """
-    device, torch = runs[0].device, version("torch")
+    device, (framework, release) = runs[0].device, runs[0].framework
     return {
         "mlm:name": " and ".join(_model_name(run.bundle) for run in runs),
         "mlm:architecture": ", ".join(dict.fromkeys(run.network for run in runs)),
         "mlm:tasks": ["semantic-segmentation"],
-        "mlm:framework": "PyTorch",
-        **({"mlm:framework_version": torch} if _VERSION.fullmatch(torch) else {}),
+        "mlm:framework": framework,
+        **({"mlm:framework_version": release} if _VERSION.fullmatch(release) else {}),
         "mlm:accelerator": _ACCELERATORS.get(device.split(":")[0]),  # null: none is needed, any would do
         "mlm:accelerator_constrained": False,
         "mlm:accelerator_summary": device,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,8 +13,8 @@ from pathlib import Path
 from rsfuse import __version__
 
 PACKAGES = (
-    "torch", "torchvision", "timm", "lightning", "rasterio", "shapely", "pydantic", "typer", "rich",
-    "pytorch_wavelets", "PyWavelets", "numpy", "onnxruntime-gpu", "onnxruntime",
+    "rasterio", "shapely", "pyogrio", "numpy", "scipy", "pydantic", "typer", "rich", "onnxruntime-gpu", "onnxruntime",
+    "torch", "torchvision", "timm", "lightning", "pytorch_wavelets", "PyWavelets", "onnx", "onnxscript",
 )  # fmt: skip
 PROGRAMS = ("gdalinfo", "gdalbuildvrt", "gdal_translate")
 DRIVERS = ("GTiff", "COG", "VRT", "JP2OpenJPEG", "GPKG")
@@ -53,24 +54,50 @@ def _gdal() -> dict[str, str]:
 
 
 def _devices() -> dict[str, str]:
-    import torch
+    found = {"cpu": f"{os.cpu_count()} cores"}
+    try:
+        import torch
+    except ModuleNotFoundError:
+        cards = _cards_of_the_driver()
+    else:
+        found = {"cpu": f"{found['cpu']}, torch uses {torch.get_num_threads()} threads"}
+        known = map(torch.cuda.get_device_properties, range(torch.cuda.device_count()))
+        cards = [(about.name, about.total_memory) for about in known]
+    found |= {f"cuda:{number}": f"{name}, {memory / 1e9:.1f} GB" for number, (name, memory) in enumerate(cards)}
+    return found if cards else {**found, "cuda": "none"}
 
-    found = {"cpu": f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads"}
-    for number in range(torch.cuda.device_count()):
-        about = torch.cuda.get_device_properties(number)
-        found[f"cuda:{number}"] = f"{about.name}, {about.total_memory / 1e9:.1f} GB"
-    return found if len(found) > 1 else {**found, "cuda": "none"}
+
+def _cards_of_the_driver() -> list[tuple[str, int]]:
+    """Names and bytes of the GPUs, where torch is not there to be asked; onnxruntime tells only by failing."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    ask = [program, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    done = subprocess.run(ask, capture_output=True, text=True, check=False)
+    rows = [line.rpartition(",") for line in done.stdout.splitlines()] if done.returncode == 0 else []
+    return [(name.strip(), int(mebibytes) * 2**20) for name, _, mebibytes in rows if mebibytes.strip().isdecimal()]
 
 
 def _runtimes() -> dict[str, str]:
-    import torch
+    return {"torch": _torch(), "onnxruntime": _onnxruntime()}
 
-    cuda = torch.version.cuda or "without CUDA"
+
+def _torch() -> str:
+    try:
+        import torch
+    except ModuleNotFoundError:
+        return "not installed: pip install 'rsfuse[full]' to train, to export and to run what was not exported"
+    return torch.version.cuda or "without CUDA"
+
+
+def _onnxruntime() -> str:
     try:
         import onnxruntime
+    except ModuleNotFoundError:
+        return "not installed: pip install 'rsfuse[runtime]' to run exported bundles"
     except ImportError as error:
-        return {"torch": cuda, "onnxruntime": f"cannot be imported: {error}"}
-    return {"torch": cuda, "onnxruntime": ", ".join(onnxruntime.get_available_providers())}
+        return f"cannot be imported: {error}"
+    return ", ".join(onnxruntime.get_available_providers())
 
 
 def _room() -> dict[str, str]:

@@ -128,6 +128,7 @@ def test_what_the_model_extension_requires_is_there(make):
     assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]", told["mlm:name"])
     assert told["mlm:architecture"] == "pad"
     assert told["mlm:tasks"] == ["semantic-segmentation"]
+    assert told["mlm:framework"] == "PyTorch"
     assert re.match(r"\d+\.\d+\.\d+", told["mlm:framework_version"])
     named = {band["name"] for band in told["bands"]}
     assert [each["name"] for each in told["mlm:input"]] == ["optical", "sar"]

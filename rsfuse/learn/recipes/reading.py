@@ -24,10 +24,21 @@ def load_recipe(recipe: str | Path, settings: Sequence[str] = ()) -> AnyRecipe:
     Raises:
         RecipeError: if there is no such recipe, it is not YAML, or a key or value in it cannot be.
     """
-    path = find_recipe(recipe)
-    data = read_mapping(path, RecipeError, "mend the file, or start from one of `rsfuse recipes`")
+    path, data = _found(recipe)
     for setting in settings:
         _lay_over(data, setting)
+    if isinstance(data.get("network"), dict):  # first: its name says which sections there are
+        _check_network(data["network"])
+    return _validate(data, str(path))
+
+
+def read_recipe(recipe: str | Path) -> AnyRecipe:
+    """The same for people who look at it: options of its network, which torch has to load for, are not checked.
+
+    Raises:
+        RecipeError: as `load_recipe`.
+    """
+    path, data = _found(recipe)
     return _validate(data, str(path))
 
 
@@ -76,13 +87,22 @@ def _lay_over(data: dict[str, Any], setting: str) -> None:
         raise RecipeError(f"--set {setting}: {error}", hint="write the value as YAML, such as 0.1 or [1, 2]") from error
 
 
+def _found(recipe: str | Path) -> tuple[Path, dict[str, Any]]:
+    path = find_recipe(recipe)
+    return path, read_mapping(path, RecipeError, "mend the file, or start from one of `rsfuse recipes`")
+
+
+def _check_network(network: Mapping[str, Any]) -> None:
+    options, name = {key: value for key, value in network.items() if key != "name"}, _name(network)
+    hint = "mend that option; `rsfuse recipes NAME` prints a recipe of ours"
+    checked(network_options(name), options, f"network {name!r}", kind=RecipeError, hint=hint)
+
+
 def _validate(data: Mapping[str, Any], where: str) -> AnyRecipe:
-    network = data.get("network")
-    options = dict(network) if isinstance(network, dict) else {}
-    name = str(options.pop("name", None) or "")
-    if isinstance(network, dict):  # first: its name says which sections there are
-        hint = "mend that option; `rsfuse recipes NAME` prints a recipe of ours"
-        checked(network_options(name), options, f"network {name!r}", kind=RecipeError, hint=hint)
-    schema: type[AnyRecipe] = SharpeningRecipe if sharpens(name) else Recipe
+    schema: type[AnyRecipe] = SharpeningRecipe if sharpens(_name(data.get("network"))) else Recipe
     hint = "mend that key; `rsfuse recipes NAME` prints one of ours"
     return checked(schema, data, where, kind=RecipeError, hint=hint)
+
+
+def _name(network: Any) -> str:
+    return str(network.get("name") or "") if isinstance(network, dict) else ""

@@ -14,6 +14,7 @@ from rsfuse.cli import (
     demo,
     doctor,
     evaluate,
+    export,
     info,
     mosaic,
     pansharpen,
@@ -23,6 +24,7 @@ from rsfuse.cli import (
     tile,
     train,
 )
+from rsfuse.cli.extras import explained
 from rsfuse.errors import RsfuseError
 
 MISTAKE, INTERRUPTED = 2, 130
@@ -37,6 +39,12 @@ class RsfuseGroup(TyperGroup):
             return super().invoke(ctx)
         except RsfuseError as error:
             show.error(error)
+            raise typer.Exit(MISTAKE) from error
+        except ModuleNotFoundError as error:
+            mistake = explained(error, ctx.invoked_subcommand)
+            if mistake is None:
+                raise
+            show.error(mistake)
             raise typer.Exit(MISTAKE) from error
         except KeyboardInterrupt as interrupt:
             show.note(str(interrupt) or "interrupted: nothing was left under the final name")
@@ -59,6 +67,7 @@ app.command("predict")(predict.predict)
 app.command("pansharpen")(pansharpen.pansharpen)
 app.command("mosaic")(mosaic.mosaic)
 app.command("eval")(evaluate.evaluate)
+app.command("export")(export.export)
 app.command("info")(info.info)
 app.command("demo")(demo.demo)
 app.command("recipes")(recipes.recipes)

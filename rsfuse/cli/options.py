@@ -3,10 +3,10 @@
 | option                            | in                              |
 |-----------------------------------|---------------------------------|
 | --optical-bands, --sar-bands      | tile, predict, coreg            |
-| --sar                             | tile, predict                   |
+| --sar                             | tile, predict, export           |
 | --sensor, --ms-bands              | tile, pansharpen, eval          |
 | --align                           | tile, pansharpen, eval          |
-| --out/-o                          | tile, train, predict, pansharpen, mosaic, demo |
+| --out/-o                          | tile, train, predict, pansharpen, mosaic, export, demo |
 | --device                          | train, predict, pansharpen, eval, demo |
 | --legend                          | tile, eval                      |
 | --overwrite                       | all that write                  |

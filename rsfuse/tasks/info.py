@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import OutputError, RsfuseError
+from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.bundle_files import MANIFEST, bundle_kind, bundle_names
-from rsfuse.learn.recipes.reading import load_recipe, recipe_names
-from rsfuse.learn.sharpening_bundle import open_any_bundle
+from rsfuse.learn.recipes.reading import read_recipe, recipe_names
+from rsfuse.learn.sharpening_bundle import SharpeningBundle, open_any_bundle
+from rsfuse.learn.stored import stored_bytes, stored_precision
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.sharpening.patches import SharpeningSet
@@ -35,13 +37,11 @@ def info(thing: str) -> dict[str, Any]:
     """
     path = Path(thing)
     if (path / MANIFEST).is_file() or (not path.exists() and thing in bundle_names()):
-        bundle = open_any_bundle(thing)
-        manifest = bundle.manifest.model_dump(mode="json", exclude={"kind"})
-        return {"kind": "bundle", "name": bundle.name, "purpose": bundle_kind(bundle.folder), **manifest}
+        return _bundle(open_any_bundle(thing))
     if (path / TILES).is_file():
         return _patches(path) if _for_sharpening(path) else _tiles(TileSet(path))
     if path.suffix in {".yaml", ".yml"} or (not path.exists() and thing in recipe_names()):
-        return {"kind": "recipe", **load_recipe(thing).model_dump(mode="json")}
+        return {"kind": "recipe", **read_recipe(thing).model_dump(mode="json")}
     if path.is_dir():
         raise RsfuseError(
             f"{path} is a folder with neither a bundle ({MANIFEST}) nor tiles ({TILES}) in it",
@@ -99,6 +99,31 @@ def _raster(path: Path) -> dict[str, Any]:
             "gsd_m": _known(scene.gsd_m),
             "bands": [band.model_dump(mode="json") for band in scene.statistics().optical],
         }
+
+
+def _bundle(bundle: Bundle | SharpeningBundle) -> dict[str, Any]:
+    """The manifest, and what runs the network; torch is not asked."""
+    graph = bundle.manifest.onnx
+    manifest = bundle.manifest.model_dump(mode="json", exclude={"kind"})
+    return {
+        "kind": "bundle",
+        "name": bundle.name,
+        "purpose": bundle_kind(bundle.folder),
+        "runtime": "torch" if graph is None else "onnxruntime",
+        "precision": stored_precision(bundle.weights) if graph is None else graph.precision,
+        "megabytes": round(stored_bytes(bundle.weights) / 1e6, 3),
+        "providers": _providers(),
+        **manifest,
+    }
+
+
+def _providers() -> list[str] | None:
+    """What onnxruntime can compute with here, the fastest first; None where it is not installed."""
+    try:
+        import onnxruntime
+    except ImportError:
+        return None
+    return list(onnxruntime.get_available_providers())
 
 
 def _tiles(tiles: TileSet) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Networks written as graphs, and what proves that they are the same."""

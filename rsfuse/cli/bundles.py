@@ -34,9 +34,9 @@ def bundles(
 
 
 def _row(bundle: Bundle | SharpeningBundle) -> tuple[str, ...]:
-    from rsfuse.learn.bundle import DEFAULT_BUNDLE, Bundle
+    from rsfuse.learn.bundle import Bundle, default_bundle
 
-    name = f"{bundle.name} (default)" if bundle.name == DEFAULT_BUNDLE else bundle.name
+    name = f"{bundle.name} (default)" if bundle.name == default_bundle() else bundle.name
     if not isinstance(bundle, Bundle):
         return name, f"panchromatic, {', '.join(bundle.manifest.inputs.ms)}", "", "", "none: it sharpens"
     inputs = bundle.manifest.inputs

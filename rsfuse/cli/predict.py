@@ -64,7 +64,7 @@ def predict(
         typer.Option(
             "--bundle",
             help="Trained bundle: a name that `rsfuse bundles` lists, or a folder. Given again, both are averaged.",
-            show_default="sentinel-10m",
+            show_default="sentinel-10m; without torch sentinel-10m-onnx",
         ),
     ] = None,
     optical_bands: options.OpticalBands = None,
@@ -193,7 +193,7 @@ def predict(
 
     A run that was stopped, however it was, goes on where it was when it is started again with the same options.
     """
-    from rsfuse.learn.bundle import DEFAULT_BUNDLE, Bundle
+    from rsfuse.learn.bundle import Bundle, default_bundle
     from rsfuse.learn.runtimes.waking import wake
     from rsfuse.raster.crop import parse_crop
     from rsfuse.raster.scene import Bands
@@ -222,7 +222,7 @@ def predict(
     predict_options.check_bands(bands, pairs)
     looks = cast("tuple[Look, ...]", tuple(each.value for each in tta or ()))
     run = partial(wake, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
-    predictors = [run(Bundle.open(name)) for name in bundle or [DEFAULT_BUNDLE]]
+    predictors = [run(Bundle.open(name)) for name in bundle or [default_bundle()]]
     predict_options.check_overlap(overlap, predictors[0].bundle.manifest.patch.size, whole=whole)
     work = _Work(predictors, settings, bands, coreg, dry_run=dry_run, as_json=as_json)
     work.check(jobs, scenes or [])

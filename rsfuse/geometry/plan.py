@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+import numpy as np
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -118,3 +122,9 @@ def keeps(starts: tuple[int, ...], size: int, wanted: tuple[int, int]) -> list[t
     borders = [(begin + end) // 2 for begin, end in zip(starts[1:], ends, strict=False)]
     borders = [min(max(border, wanted[0]), wanted[1]) for border in borders]
     return list(zip([wanted[0], *borders], [*borders, wanted[1]], strict=True))
+
+
+def spread(items: Sequence[T], count: int) -> list[T]:
+    """So many of a sequence at most, evenly spread, first and last among them."""
+    places = np.linspace(0, len(items) - 1, min(len(items), count)).round().astype(int)
+    return [items[place] for place in places]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DEFAULT_BUNDLE = "sentinel-10m"
+"""The one that ships for any scene."""
+
+
+def default_bundle() -> str:
+    """The one that ships for any scene; where torch is not installed, its graph."""
+    return DEFAULT_BUNDLE if find_spec("torch") else f"{DEFAULT_BUNDLE}-onnx"
 
 
 class PatchSize(Strict):

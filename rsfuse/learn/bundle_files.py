@@ -132,6 +132,11 @@ def write_bundle(folder: Path, manifest: BaseModel, weights: dict[str, Tensor], 
     dtype = getattr(torch, storage)
     stored = {name: _with_dtype(weight.detach().cpu(), dtype).contiguous() for name, weight in weights.items()}
     (folder / WEIGHTS).write_bytes(save(stored))  # save_file would leave a file that its owner alone can read
+    describe(folder, manifest, card)
+
+
+def describe(folder: Path, manifest: BaseModel, card: str) -> None:
+    """Write what makes a folder with a network a bundle."""
     text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
     (folder / CARD).write_text(card, encoding="utf-8")
     (folder / MANIFEST).write_text(text, encoding="utf-8")  # last: a folder without it is no bundle

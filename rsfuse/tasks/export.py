@@ -9,10 +9,10 @@ from typing import Any
 
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import Bundle, PatchSize
-from rsfuse.learn.bundle_files import GRAPH
+from rsfuse.learn.bundle_files import GRAPH, describe
 from rsfuse.learn.export.agreement import Measured, compare, run_graph, run_network
 from rsfuse.learn.export.card import exported_card
-from rsfuse.learn.export.folder import check_folder, describe, drafted
+from rsfuse.learn.export.folder import check_folder, drafted
 from rsfuse.learn.export.graph import write_graph
 from rsfuse.learn.export.inputs import graph_inputs, graph_patch
 from rsfuse.learn.export.land_cover import scene_samples, tile_samples

@@ -7,9 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import yaml
-from pydantic import BaseModel
-
 from rsfuse.errors import OutputError
 from rsfuse.learn.bundle_files import CARD, GRAPH, MANIFEST
 from rsfuse.raster.disk import check_space, writing
@@ -57,10 +54,3 @@ def drafted(folder: Path, needed: int) -> Iterator[Path]:
             if place.is_dir():
                 place.rename(Path(hidden) / "replaced")
             draft.rename(place)
-
-
-def describe(folder: Path, manifest: BaseModel, card: str) -> None:
-    """Write what makes a folder with a graph a bundle."""
-    text = yaml.safe_dump(manifest.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    (folder / CARD).write_text(card, encoding="utf-8")
-    (folder / MANIFEST).write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError, TileSetError
-from rsfuse.geometry.plan import Plan
+from rsfuse.geometry.plan import Plan, spread
 from rsfuse.learn.bundle import Bundle
 from rsfuse.learn.export.samples import (
     SAMPLES,
@@ -18,7 +18,6 @@ from rsfuse.learn.export.samples import (
     filled_up,
     fullest,
     places_in,
-    spread,
 )
 from rsfuse.learn.inference.agreement import agree
 from rsfuse.learn.scaling import Scaler

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from rsfuse.geometry.plan import Plan
+from rsfuse.geometry.plan import Plan, spread
 
 T = TypeVar("T")
 Number = TypeVar("Number", np.bool_, np.uint8, np.float32)
@@ -50,12 +50,6 @@ class PatchSamples:
 
     told: str
     patches: tuple[PatchSample, ...]
-
-
-def spread(items: Sequence[T], count: int) -> list[T]:
-    """So many of a sequence at most, evenly spread, first and last among them."""
-    places = np.linspace(0, len(items) - 1, min(len(items), count)).round().astype(int)
-    return [items[place] for place in places]
 
 
 def places_in(plan: Plan) -> list[tuple[int, int]]:

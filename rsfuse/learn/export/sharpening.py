@@ -9,8 +9,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError, TileSetError
-from rsfuse.geometry.plan import Plan
-from rsfuse.geometry.sharpening.filling import filled
+from rsfuse.geometry.plan import Plan, spread
 from rsfuse.learn.export.samples import (
     SAMPLES,
     PatchSample,
@@ -18,10 +17,10 @@ from rsfuse.learn.export.samples import (
     filled_up,
     fullest,
     places_in,
-    spread,
 )
 from rsfuse.learn.inference.sharpening_agreement import agree_to_sharpen
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
+from rsfuse.learn.sharpening_scaling import by_divisor
 from rsfuse.raster.sharpening.manifest import SharpeningEntry
 from rsfuse.raster.sharpening.patches import SharpeningSet
 from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
@@ -98,9 +97,5 @@ def pair_samples(bundle: SharpeningBundle, pan: Path, ms: Path, side: int) -> Pa
 
 
 def _scaled(bundle: SharpeningBundle, sample: PanMsSample) -> PatchSample:
-    """Digital numbers over the divisor, and the nearest ones where there is no data."""
-    divisor, (height, width) = np.float32(bundle.manifest.inputs.divisor), sample.ms.shape[1:]
-    ratio = bundle.manifest.ratio
-    coarse = np.asarray(sample.valid.reshape(height, ratio, width, ratio).any((1, 3)))
-    pan, ms = filled(sample.pan, sample.valid), filled(sample.ms, coarse)
-    return PatchSample((pan / divisor, ms / divisor), sample.valid)
+    manifest = bundle.manifest
+    return PatchSample(by_divisor(sample, manifest.ratio, manifest.inputs.divisor), sample.valid)

@@ -8,7 +8,7 @@ import numpy as np
 from rasterio.windows import Window
 
 from rsfuse.errors import BundleError
-from rsfuse.geometry.plan import Plan
+from rsfuse.geometry.plan import Plan, spread
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.raster.sharpening.scene import PanMsScene
 
@@ -69,14 +69,9 @@ def _check_numbers(scene: PanMsScene, bundle: SharpeningBundle, plan: Plan) -> N
 def _largest(scene: PanMsScene, plan: Plan) -> float:
     """Largest digital number of both rasters in patches spread evenly over the scene; 0 if none of them has data."""
     largest = 0.0
-    for top in _spread(plan.tops):
-        for left in _spread(plan.lefts):
+    for top in spread(plan.tops, _LOOKS):
+        for left in spread(plan.lefts, _LOOKS):
             sample = scene.read(Window(left, top, plan.size[1], plan.size[0]))
             if sample.valid.any():
                 largest = max(largest, float(sample.pan.max()), float(sample.ms.max()))
     return largest
-
-
-def _spread(starts: tuple[int, ...]) -> list[int]:
-    places = np.linspace(0, len(starts) - 1, min(len(starts), _LOOKS)).round().astype(int)
-    return [starts[place] for place in places]

@@ -13,13 +13,13 @@ from rasterio.windows import Window
 
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
-from rsfuse.geometry.sharpening.filling import filled
 from rsfuse.learn.inference.agreement import check_patches
 from rsfuse.learn.inference.conveyor import Conveyor, Progress, Tally
 from rsfuse.learn.inference.predictor import SharpeningPredictor, default_batch
 from rsfuse.learn.inference.rows import Floats, ScaledRows
 from rsfuse.learn.inference.sharpening_agreement import agree_to_sharpen
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
+from rsfuse.learn.sharpening_scaling import by_divisor
 from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
 
 
@@ -125,14 +125,11 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _Divider:
-    """Digital numbers over the divisor, and the nearest ones where there is no data: a hole is no edge to sharpen."""
+    """`by_divisor` as the conveyor takes it."""
 
     channels: tuple[int, int]
     ratio: int
     divisor: float
 
     def __call__(self, seen: _Seen) -> tuple[Floats, Floats]:
-        sample, (height, width) = seen.sample, seen.sample.ms.shape[1:]
-        coarse = np.asarray(sample.valid.reshape(height, self.ratio, width, self.ratio).any((1, 3)))
-        pan, ms = filled(sample.pan, sample.valid), filled(sample.ms, coarse)
-        return pan / np.float32(self.divisor), ms / np.float32(self.divisor)
+        return by_divisor(seen.sample, self.ratio, self.divisor)

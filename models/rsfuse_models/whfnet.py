@@ -65,7 +65,7 @@ class HighFrequencyImage(nn.Module):
         """(B, C, H, W) to the same shape."""
         if self.compress:
             logarithm = (image.abs() + _LOG_FLOOR).log1p()
-            image = logarithm if self.input_range == "paper" else torch.copysign(logarithm, image)
+            image = logarithm if self.input_range == "paper" else torch.where(image < 0, -logarithm, logarithm)
         high: Tensor = self.high_pass(image)
         return eight_bit(high) if self.input_range == "paper" else high
 

@@ -116,7 +116,7 @@ LegendName = Annotated[
         show_default=False,
     ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N; for exported bundles also tensorrt.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Patches that go through the network together.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there already.")]
 Json = Annotated[

@@ -118,12 +118,12 @@ def _bundle(bundle: Bundle | SharpeningBundle) -> dict[str, Any]:
 
 
 def _providers() -> list[str] | None:
-    """What onnxruntime can compute with here, the fastest first; None where it is not installed."""
+    """What onnxruntime can compute with on this machine, the fastest first; None where it is not installed."""
     try:
-        import onnxruntime
+        from rsfuse.learn.runtimes.session import usable_providers
     except ImportError:
         return None
-    return list(onnxruntime.get_available_providers())
+    return usable_providers()
 
 
 def _tiles(tiles: TileSet) -> dict[str, Any]:

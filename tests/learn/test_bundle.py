@@ -9,7 +9,8 @@ from rsfuse.errors import BundleError, RecipeError
 from rsfuse.learn.bundle import Bundle, build_network, save_bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS, bundle_names
 from rsfuse.learn.recipes.reading import load_recipe
-from rsfuse.learn.runtimes.eager import EagerPredictor, choose_device
+from rsfuse.learn.runtimes.eager import choose_device
+from rsfuse.learn.runtimes.waking import wake
 from rsfuse.legends import LEGENDS
 
 
@@ -33,7 +34,7 @@ def test_weights_stored_in_half_precision_run_in_single(save_untrained, tmp_path
 def test_every_bundle_that_ships_wakes_and_has_a_card(name):
     bundle = Bundle.open(name)
     assert len(bundle.card) > 500
-    EagerPredictor(bundle, device="cpu")
+    wake(bundle, device="cpu")
 
 
 def test_an_unknown_bundle_names_those_there_are():

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.cells import mean_cells
+
 PATCH = 8  # pixels, side
 GRID = 64  # positions per side that are learnt
 EXPANSION = 4  # hidden channels of the perceptron over its channels
@@ -59,7 +61,7 @@ class Attention(nn.Module):
         if self.keys is None or max(height, width) <= self.keys:
             return tokens
         size = min(height, self.keys), min(width, self.keys)
-        return F.adaptive_avg_pool2d(tokens.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
+        return mean_cells(tokens.permute(0, 3, 1, 2), size).permute(0, 2, 3, 1)
 
     def _heads(self, projected: Tensor, parts: int) -> Tensor:
         """(B, H, W, parts C) to (parts, B, heads, H W, C / heads)."""

@@ -6,10 +6,14 @@ off that figure; what happens inside a step is our reconstruction where a docstr
 
 from __future__ import annotations
 
+import functools
+from itertools import product
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.cells import mean_cells
 from rsfuse_models.layers.detail import ResidualBlock, WeightedFusion
 from rsfuse_models.layers.precision import at_least_float32
 from rsfuse_models.layers.wavelet import high_frequency
@@ -57,9 +61,20 @@ def dynamic_depthwise(features: Tensor, kernels: Tensor) -> Tensor:
     batch, channels = features.shape[:2]
     side = kernels.shape[-1]
     padded = F.pad(features, (side // 2,) * 4, mode="replicate")
+    if torch.compiler.is_exporting():  # a graph has a fixed number of groups, and any batch
+        return _tap_by_tap(padded, kernels.to(features.dtype))
     taps = kernels.to(features.dtype).flatten(0, 1)[:, None]  # (B C, 1, k, k)
     filtered = F.conv2d(padded.flatten(0, 1)[None], taps, groups=batch * channels)
     return filtered.view_as(features)
+
+
+def _tap_by_tap(padded: Tensor, kernels: Tensor) -> Tensor:
+    """The map inside of `padded` (B, C, H + k - 1, W + k - 1), filtered: the sum of k k shifted maps."""
+    side = kernels.shape[-1]
+    height, width = (length - side + 1 for length in padded.shape[-2:])
+    shifts = product(range(side), repeat=2)
+    weighed = (kernels[..., i, j, None, None] * padded[..., i : i + height, j : j + width] for i, j in shifts)
+    return functools.reduce(torch.add, weighed)
 
 
 class FrequencyAttention(nn.Module):
@@ -82,7 +97,7 @@ class FrequencyAttention(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) to k_c, (B, 1, k, k)."""
         planes = _planes(self.enter(features))
-        return unit_kernel(self.score(F.adaptive_avg_pool2d(planes, self.kernel)))
+        return unit_kernel(self.score(mean_cells(planes, (self.kernel, self.kernel))))
 
 
 class SpectralAttention(nn.Module):
@@ -131,9 +146,8 @@ class FrequencySelection(nn.Module):
         first = self.first(features)
         second = self.second(first)
         gates = self.gates(_planes(torch.cat([first, second], dim=1))).sigmoid().chunk(2, dim=1)
-        cells = [
-            F.adaptive_avg_pool2d(gate * part, self.kernel) for gate, part in zip(gates, (first, second), strict=True)
-        ]
+        taps = self.kernel, self.kernel
+        cells = [mean_cells(gate * part, taps) for gate, part in zip(gates, (first, second), strict=True)]
         return unit_kernel(self.fuse(*cells))
 
 

@@ -1,7 +1,8 @@
 """Amplitude and phase of feature maps, and the way back.
 
 The spectrum is the half that a real map needs: columns 0 ... W // 2 of the two-dimensional transform, zero frequency at
-(0, 0), orthonormal, so that amplitudes (and losses on them) do not grow with the size of the map.
+(0, 0), orthonormal, so that amplitudes (and losses on them) do not grow with the size of the map. While a network is
+written as a graph, transforms become matrix products (`layers/fourier_products.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+
+from rsfuse_models.layers.fourier_products import decouple_by_products, recouple_by_products
 
 Spectrum = Literal["paper", "radial"]
 
@@ -29,6 +32,8 @@ def decouple(features: Tensor) -> tuple[Tensor, Tensor]:
         phase: the same shape, radians in [-pi, pi]; 0 where the amplitude is below `SMALLEST_AMPLITUDE`, 0 or pi at
             the frequencies that are their own mirror image.
     """
+    if torch.compiler.is_exporting():
+        return decouple_by_products(features, SMALLEST_AMPLITUDE)
     wave = torch.fft.rfft2(features, norm="ortho")
     amplitude = wave.abs()
     real, imaginary = torch.view_as_real(wave).unbind(-1)
@@ -57,6 +62,8 @@ def recouple(amplitude: Tensor, phase: Tensor, size: tuple[int, int]) -> Tensor:
     Returns:
         (..., H, W), the real part of the inverse transform of the full spectrum.
     """
+    if torch.compiler.is_exporting():
+        return recouple_by_products(amplitude, phase, size)
     # Not torch.polar: its gradient takes the amplitude for positive.
     wave = torch.complex(amplitude * phase.cos(), amplitude * phase.sin())
     features: Tensor = torch.fft.irfft2(project_hermitian(wave, size[1]), s=size, norm="ortho")
@@ -99,11 +106,15 @@ def radial_distance(size: tuple[int, int], spectrum: Spectrum, device: torch.dev
     """
     height, columns = size[0], size[1] // 2 + 1
     if spectrum == "radial":
-        rows = torch.fft.fftfreq(size[0], device=device)
-        across = torch.fft.rfftfreq(size[1], device=device)
-        distance = torch.hypot(rows[:, None], across)
+        rows = _from_middle(height, device).roll(-(height // 2)) / height
+        across = torch.arange(columns, device=device) / size[1]
     else:
-        rows = torch.arange(height, device=device, dtype=torch.float32) - height // 2
-        across = torch.arange(columns, device=device, dtype=torch.float32) - columns // 2
-        distance = torch.fft.ifftshift(torch.hypot(rows[:, None], across))
+        rows = _from_middle(height, device).roll(-(height // 2))
+        across = _from_middle(columns, device).roll(-(columns // 2))
+    distance = (rows[:, None].square() + across.square()).sqrt()
     return distance / distance.max().clamp_min(1e-12)  # a map of one pixel has no frequency but 0
+
+
+def _from_middle(count: int, device: torch.device) -> Tensor:
+    """Places of a row counted from its middle: -2 ... 2 of 5, -2 ... 1 of 4."""
+    return torch.arange(count, device=device, dtype=torch.float32) - count // 2

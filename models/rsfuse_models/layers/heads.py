@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.cells import mean_cells
+
 
 class MapNorm(nn.BatchNorm2d):
     """Batch normalisation that also trains on a single value per channel.
@@ -58,7 +60,7 @@ class PyramidPooling(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C_in, h, w) to (B, C, h, w)."""
         context = [
-            resize(branch(F.adaptive_avg_pool2d(features, scale)), features.shape[-2:])
+            resize(branch(mean_cells(features, (scale, scale))), features.shape[-2:])
             for scale, branch in zip(self.scales, self.branches, strict=True)
         ]
         fused: Tensor = self.bottleneck(torch.cat([features, *context], dim=1))

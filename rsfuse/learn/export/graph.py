@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass, RemoveUnusedNodesPass
 from onnxscript import optimizer
 from torch import Tensor, nn
 
 from rsfuse.errors import BundleError
 from rsfuse.learn.export.halves import halve_weights
+from rsfuse.learn.export.quantised import linear_layers, quantise_convolutions, save_with_linear_layers
 from rsfuse.learn.export.tidying import tidy
 from rsfuse.learn.exported import GraphPrecision
 from rsfuse_models import FusionNetwork, SharpeningNetwork
@@ -66,7 +68,7 @@ def write_graph(network: nn.Module, inputs: Sequence[GraphInput], path: Path, pr
     try:
         with _quiet(), torch.no_grad():
             graph = _traced(wrapped, examples, [each.name for each in present])
-            graph.save(path)
+            _save(graph, path, quantised=precision == "int8")
     except (RuntimeError, ValueError, NotImplementedError) as error:
         raise BundleError(
             f"{type(network).__name__} cannot be written as a graph: {_reason(error)}",
@@ -97,11 +99,25 @@ def _traced(wrapped: _Wrapped, examples: tuple[Tensor, ...], names: list[str]) -
     return graph
 
 
+def _save(graph: torch.onnx.ONNXProgram, path: Path, *, quantised: bool) -> None:
+    model = graph.model
+    linear = linear_layers(model)
+    ClearMetadataAndDocStringPass()(model)  # where each node was traced, with the paths of this machine
+    if quantised:
+        quantise_convolutions(model)
+        RemoveUnusedNodesPass()(model)
+        save_with_linear_layers(model, linear, path)
+    else:
+        graph.save(path)
+
+
 def _drop_checks(program: torch.export.ExportedProgram) -> None:
     """Drop checks of types: under autocast, tracing and lowering differ on some operators, and the checks fail."""
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
-            for node in module.graph.find_nodes(op="call_function", target=torch.ops.aten._assert_tensor_metadata.default):
+            for node in module.graph.find_nodes(
+                op="call_function", target=torch.ops.aten._assert_tensor_metadata.default
+            ):
                 module.graph.erase_node(node)
             module.recompile()
 
@@ -115,12 +131,12 @@ class _Wrapped(nn.Module):
         super().__init__()
         self.network = network
         self.inputs = tuple(inputs)
-        self.half = half
+        self.autocast = half
 
     def _run(self, images: Sequence[Tensor]) -> Tensor:
         given = iter(images)
         every = [next(given) if each.channels else _nothing(each, images[0]) for each in self.inputs]
-        with torch.autocast("cpu", torch.float16, enabled=self.half):
+        with torch.autocast("cpu", torch.float16, enabled=self.autocast):
             result: Tensor = self.network(*every)
         return result.float()
 

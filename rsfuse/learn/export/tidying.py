@@ -12,6 +12,10 @@ def tidy(model: ir.Model) -> None:
     for node in model.graph:
         if node.op_type == "Resize":
             _tidy_resize(node)
+    for node in model.graph:
+        for value in node.outputs:
+            if not value.is_graph_output():
+                value.shape = None  # the exporter's notes, some of which are wrong; onnxruntime works them out itself
     RemoveUnusedNodesPass()(model)
 
 

@@ -16,9 +16,9 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.resuming import LOGS, Earlier, keep_rows
-from rsfuse.learn.runtimes.eager import choose_device
 from rsfuse.learn.recipes.recipe import AnyRecipe
 from rsfuse.learn.recipes.training import Training
+from rsfuse.learn.runtimes.eager import choose_device
 
 PRECISIONS: dict[str, Any] = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 

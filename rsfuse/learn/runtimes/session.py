@@ -88,6 +88,11 @@ class Session:
         return found
 
 
+def usable_providers() -> list[str]:
+    """What onnxruntime can compute with on this machine, the fastest first."""
+    return [each for each in onnxruntime.get_available_providers() if each not in (CUDA, TENSORRT) or _gpus()]
+
+
 def _candidates(device: str) -> list[str]:
     """Devices to try, one after the other.
 
@@ -105,8 +110,8 @@ def _candidates(device: str) -> list[str]:
         )
     if KINDS[kind] not in onnxruntime.get_available_providers() or (kind != "cpu" and int(number or 0) >= _gpus()):
         raise BundleError(
-            f"device {device!r} is not there: {_gpus()} GPU(s), and this onnxruntime can use "
-            f"{', '.join(onnxruntime.get_available_providers())}",
+            f"device {device!r} is not there: {_gpus()} GPU(s), and what onnxruntime can use here: "
+            f"{', '.join(usable_providers())}",
             hint="choose --device cpu; `rsfuse doctor` lists what is there",
         )
     return [device if kind == "cpu" else f"{kind}:{number or 0}"]

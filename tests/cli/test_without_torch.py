@@ -125,6 +125,18 @@ def test_what_needs_no_network_works_without_torch(run_without, files):
     assert json.loads(measured.stdout)["verdict"]
 
 
+def test_a_scene_is_mapped_by_the_graph_that_ships(run_without, files):
+    predict, evaluate = run_without(
+        EXTRAS["full"],
+        "predict optical.tif --sar sar.tif -o map.tif --coreg off --confidence --stac --json",
+        "eval map.tif labels.tif --legend sentinel-5",
+    )
+    assert predict.code == 0, predict.stderr
+    assert json.loads(predict.stdout)["bundle"] == "sentinel-10m-onnx"
+    assert (files / "map.tif").is_file()
+    assert evaluate.code == 0, evaluate.stderr
+
+
 NEEDS_TORCH = (
     "train pad_sentinel-10m --tiles tiles -o run",
     "predict optical.tif --sar sar.tif --bundle sentinel-10m -o map.tif",

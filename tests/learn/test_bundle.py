@@ -1,12 +1,14 @@
 """Bundles open, run as they were saved, and say what is wrong with them."""
 
+import numpy as np
 import pytest
 import torch
 import yaml
 from huggingface_hub import constants
+from scipy.ndimage import gaussian_filter
 
 from rsfuse.errors import BundleError, RecipeError
-from rsfuse.learn.bundle import Bundle, build_network, save_bundle
+from rsfuse.learn.bundle import Bundle, build_network, default_bundle, save_bundle
 from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS, bundle_names
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.runtimes.eager import choose_device
@@ -35,6 +37,26 @@ def test_every_bundle_that_ships_wakes_and_has_a_card(name):
     bundle = Bundle.open(name)
     assert len(bundle.card) > 500
     wake(bundle, device="cpu")
+
+
+@pytest.mark.parametrize("name", [each for each in bundle_names() if each.endswith("-onnx")])
+def test_a_graph_that_ships_says_what_its_bundle_says(name):
+    exported, bundle = Bundle.open(name), Bundle.open(name.removesuffix("-onnx"))
+    assert exported.manifest.model_copy(update={"onnx": None, "patch": bundle.manifest.patch}) == bundle.manifest
+    side, inputs = exported.manifest.patch.size, bundle.manifest.inputs
+    fields = np.random.default_rng(0).normal(size=(2, len(inputs.optical) + len(inputs.sar), side, side))
+    optical, sar = np.split(gaussian_filter(fields, (0, 0, 3, 3)).astype(np.float32) * 10, [len(inputs.optical)], 1)
+    graph, network = (wake(each, device="cpu") for each in (exported, bundle))
+    expected = network.score(*map(network.arrays.taken, (optical, sar))).numpy()
+    assert len(np.unique(expected.argmax(1))) > 1
+    np.testing.assert_allclose(graph.score(optical, sar), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize(("installed", "name"), [(True, "sentinel-10m"), (False, "sentinel-10m-onnx")])
+def test_the_default_is_a_graph_where_torch_is_not_installed(monkeypatch, installed, name):
+    monkeypatch.setattr("rsfuse.learn.bundle.find_spec", lambda module: object() if installed else None)
+    assert default_bundle() == name
+    assert name in bundle_names()
 
 
 def test_an_unknown_bundle_names_those_there_are():

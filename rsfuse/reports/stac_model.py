@@ -16,7 +16,7 @@ _MODEL_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]")
 _VERSION = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _ACCELERATORS = {"cuda": "cuda", "mps": "macos-arm", "xla": "xla"}
 _PYTORCH = ("PyTorch", ("torch",))
-_RUNTIMES = {".onnx": ("ONNX Runtime", ("onnxruntime-gpu", "onnxruntime"))}
+_RUNTIMES = {".onnx": ("ONNX", ("onnxruntime-gpu", "onnxruntime"))}
 """By the suffix of weights what runs them, and the packages that it may come in."""
 
 

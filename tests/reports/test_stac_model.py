@@ -27,7 +27,7 @@ def test_weights_are_run_by_torch(run):
 def test_a_graph_is_run_by_onnxruntime(run):
     graph = run("network.onnx")
     told = model_fields([graph], LEGENDS["sentinel-5"])
-    assert told["mlm:framework"] == "ONNX Runtime"
+    assert told["mlm:framework"] == "ONNX"
     assert told["mlm:framework_version"] == pytest.importorskip("onnxruntime").__version__
     asset = weights_asset(graph.weights, graph.weights_sha256, "a graph", graph.optical_bands, graph.weights.parent)
     assert asset["type"] == "application/octet-stream; application=onnx"
@@ -36,4 +36,4 @@ def test_a_graph_is_run_by_onnxruntime(run):
 
 def test_a_graph_beside_weights_is_told_with_both(run):
     runs = [run("network.onnx"), run("weights.safetensors")]
-    assert dict(each.framework for each in runs).keys() == {"ONNX Runtime", "PyTorch"}
+    assert dict(each.framework for each in runs).keys() == {"ONNX", "PyTorch"}

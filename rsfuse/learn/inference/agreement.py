@@ -76,6 +76,6 @@ def check_patches(plan: Plan, predictors: Sequence[Predictor | SharpeningPredict
             raise BundleError(
                 f"bundle {each.bundle.name} was exported for patches of {each.patch} x {each.patch} px, "
                 f"these are {plan.size[0]} x {plan.size[1]} px",
-                hint=f"export it once more for these: rsfuse export BUNDLE --patch {max(plan.size)}; "
+                hint=f"export it once more for these: rsfuse export BUNDLE -o DIR --patch {max(plan.size)}; "
                 "or run the bundle that it was exported from",
             )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import numpy as np
 
 from rsfuse.errors import BundleError
 from rsfuse.learn.bundle import Bundle
@@ -11,8 +13,10 @@ from rsfuse.learn.inference.arrays import Floats
 from rsfuse.learn.inference.room import free_memory, with_overhead
 from rsfuse.learn.inference.views import Look, View, scalings, views
 from rsfuse.learn.runtimes.ndarrays import NdArrays
-from rsfuse.learn.runtimes.session import Session
+from rsfuse.learn.runtimes.session import Session, Shape
 from rsfuse.learn.sharpening_bundle import SharpeningBundle
+
+Shapes = Mapping[str, tuple[int, int, int]]
 
 
 class ExportedPredictor:
@@ -37,8 +41,11 @@ class ExportedPredictor:
             )
         self.bundle, self.looks, self._views = bundle, tuple(looks), views(looks)
         self.inputs, self.arrays = scalings(bundle.manifest, looks), NdArrays()
-        self._session = _awake(bundle, device)
-        self.device, self.patch = self._session.device, bundle.manifest.patch.size
+        self.patch, channels = bundle.manifest.patch.size, bundle.manifest.inputs
+        square = self.patch, self.patch
+        takes = {"optical": (len(channels.optical), *square), "sar": (len(channels.sar), *square)}
+        self._session = _awake(bundle, device, takes, {"probabilities": (len(bundle.legend), *square)})
+        self.device = self._session.device
         self.precision = f"{_graph_of(bundle).precision} (onnx)"  # other numbers than torch's, if only in last digits
 
     @property
@@ -51,6 +58,7 @@ class ExportedPredictor:
 
         Raises:
             MemoryError: if that of the device does not suffice.
+            BundleError: if the graph cannot be run, or gives no numbers.
         """
         found: Floats = self.arrays.mean(self._seen(view, optical, sar) for view in self._views)
         return found
@@ -71,6 +79,11 @@ class ExportedPredictor:
     def _seen(self, view: View, optical: Floats, sar: Floats) -> Floats:
         seen = {"optical": view.of(optical, self.arrays), "sar": view.of(sar, self.arrays)}
         scores = self._session.run("probabilities", seen)
+        if np.isnan(scores[:, 0]).any():  # of one class as of all
+            raise BundleError(
+                f"the graph of bundle {self.bundle.name} ({self.precision}) gives no numbers for some pixels (NaN)",
+                hint="its numbers grow too large for half precision: export it in float32",
+            )
         found: Floats = view.undone(scores, (self.patch, self.patch), self.arrays)
         return found
 
@@ -88,8 +101,10 @@ class ExportedSharpeningPredictor:
 
     def __init__(self, bundle: SharpeningBundle, *, device: str = "auto") -> None:
         self.bundle, self.arrays = bundle, NdArrays()
-        self._session = _awake(bundle, device)
-        self.device, self.patch = self._session.device, bundle.manifest.patch.size
+        self.patch, coarse = bundle.manifest.patch.size, bundle.manifest.patch.size // bundle.manifest.ratio
+        takes = {"pan": (1, self.patch, self.patch), "ms": (self.outputs, coarse, coarse)}
+        self._session = _awake(bundle, device, takes, {"sharp": (self.outputs, self.patch, self.patch)})
+        self.device = self._session.device
 
     @property
     def outputs(self) -> int:
@@ -105,15 +120,23 @@ class ExportedSharpeningPredictor:
         return self._session.run("sharp", {"pan": pan, "ms": ms})
 
 
-def _awake(bundle: Bundle | SharpeningBundle, device: str) -> Session:
-    session, side = Session(bundle.weights, device), bundle.manifest.patch.size
-    if session.sides != (side, side):
+def _awake(bundle: Bundle | SharpeningBundle, device: str, inputs: Shapes, output: Shapes) -> Session:
+    """A session whose graph is that of the manifest."""
+    session = Session(bundle.weights, device)
+    wanted = {name: shape for name, shape in inputs.items() if shape[0]}  # a graph has no input of no channels
+    given = {name: shape for name, shape in session.outputs.items() if name in output}
+    if session.inputs != wanted or given != output:
         raise BundleError(
-            f"{bundle.weights} takes patches of {session.sides[0]} x {session.sides[1]} px, "
-            f"the manifest of bundle {bundle.name} says {side} x {side} px",
+            f"{bundle.weights} is not the graph of bundle {bundle.name}: it takes {_named(session.inputs)} and gives "
+            f"{_named(session.outputs)}, where the manifest wants {_named(wanted)} and {_named(output)}",
             hint="copy the bundle anew, or export it anew",
         )
     return session
+
+
+def _named(shapes: Mapping[str, Shape]) -> str:
+    """Such as "optical 3 x 128 x 128"; without a size where it is no float with a free batch."""
+    return ", ".join(f"{name} {' x '.join(map(str, shape))}".rstrip() for name, shape in shapes.items()) or "nothing"
 
 
 def _graph_of(bundle: Bundle) -> Exported:

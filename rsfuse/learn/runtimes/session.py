@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +22,18 @@ from rsfuse.raster.cores import usable_cores
 
 _log = logging.getLogger(__name__)
 
+Shape = tuple[int | str, ...]
+
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 KINDS = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
 
 _FATAL = 4  # what goes wrong comes as an exception; onnxruntime would print it, too
 _ERRORS = (
     *(state.Fail, state.InvalidArgument, state.InvalidGraph, state.InvalidProtobuf, state.NoModel, state.NoSuchFile),
-    *(state.EPFail, state.NotImplemented, state.RuntimeException),
+    *(state.EPFail, state.NotImplemented, state.RuntimeException, RuntimeError),
 )
-_NO_ROOM = ("failed to allocate memory", "out of memory", "bad allocation", "available memory of")
+_UNUSABLE = (RuntimeError, state.EPFail)  # the first is of Python, and says that a provider could not be made
+_NO_ROOM = ("failed to allocate memory", "out of memory", "bad allocation", "bad_alloc", "available memory of")
 _LIBRARIES = "CUDA's libraries are missing or too old: pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 
@@ -46,8 +53,9 @@ class Session:
     def __init__(self, path: Path, device: str = "auto") -> None:
         self._path = path
         for self.device in _candidates(device):
-            self._session = _open(path, self.device)
-            if self._session.get_providers()[0] == KINDS[self.device.partition(":")[0]]:
+            opened = _open(path, self.device)
+            if opened is not None:
+                self._session = opened
                 break
             if device != "auto":
                 raise BundleError(
@@ -55,36 +63,24 @@ class Session:
                     hint=f"choose --device cpu; or {_LIBRARIES}",
                 )
             _log.warning("there is a GPU, and onnxruntime cannot use it: going on with the CPU; %s", _LIBRARIES)
-        self._names = [each.name for each in self._session.get_inputs()]
-
-    @property
-    def sides(self) -> tuple[int, int]:
-        """Height and width of its first input."""
-        _, _, height, width = self._session.get_inputs()[0].shape
-        return height, width
+        self.inputs, self.outputs = _shapes(self._session.get_inputs()), _shapes(self._session.get_outputs())
 
     def run(self, output: str, inputs: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
         """One output.
 
         Args:
             output: its name.
-            inputs: by name; one that the graph does not have is left out.
+            inputs: by name, all that the graph has; others are left out.
 
         Raises:
             MemoryError: if that of the device does not suffice.
             BundleError: if the graph cannot be run.
         """
-        fed = {name: np.ascontiguousarray(inputs[name]) for name in self._names}
+        fed = {name: np.ascontiguousarray(inputs[name]) for name in self.inputs}
         try:
             found: NDArray[np.float32] = self._session.run([output], fed)[0]
         except _ERRORS as error:
-            told = str(error).splitlines()[0]
-            if any(each in str(error).lower() for each in _NO_ROOM):
-                raise MemoryError(told) from error
-            raise BundleError(
-                f"{self._path} cannot be run on {self.device}: {told}",
-                hint="choose another --device, or export it anew",
-            ) from error
+            raise _told(error, f"{self._path} cannot be run on {self.device}", "choose another --device") from error
         return found
 
 
@@ -118,17 +114,46 @@ def _candidates(device: str) -> list[str]:
 
 
 def _open(path: Path, device: str) -> Any:
+    """The session; None where the device cannot be used."""
+    onnxruntime.set_default_logger_severity(_FATAL)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
-    options.intra_op_num_threads = usable_cores()
+    options.intra_op_num_threads = _threads()
+    # with patterns, each shape of batch takes a block of its own, beside what the first run of it has left unused
+    options.enable_mem_pattern = False
     if device != "cpu":
-        onnxruntime.preload_dlls()  # CUDA's libraries from packages of Python, where they came so
+        with redirect_stdout(StringIO()):  # it prints which it did not find
+            onnxruntime.preload_dlls()  # CUDA's libraries from packages of Python, where they came so
     try:
-        return onnxruntime.InferenceSession(path, options, providers=_providers(path, device))
+        session = onnxruntime.InferenceSession(path, options, providers=_providers(path, device), enable_fallback=0)
     except _ERRORS as error:
-        raise BundleError(
-            f"{path} cannot be loaded: {str(error).splitlines()[0]}", hint="copy the bundle anew, or export it anew"
-        ) from error
+        if device != "cpu" and isinstance(error, _UNUSABLE):
+            return None
+        raise _told(error, f"{path} cannot be loaded", "copy the bundle anew") from error
+    return session if session.get_providers()[0] == KINDS[device.partition(":")[0]] else None
+
+
+def _threads() -> int:
+    """Those of torch: cores that may be used, or what the environment says."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) > 0 else usable_cores()
+
+
+def _told(error: Exception, wrong: str, advice: str) -> MemoryError | BundleError:
+    told = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if any(each in str(error).lower() for each in _NO_ROOM):
+        return MemoryError(told)
+    return BundleError(f"{wrong}: {told}", hint=f"{advice}, or export it anew")
+
+
+def _shapes(values: Sequence[Any]) -> dict[str, Shape]:
+    """Of floats with a free batch; () for any other."""
+    return {
+        each.name: tuple(each.shape[1:])
+        if each.type == "tensor(float)" and each.shape and not isinstance(each.shape[0], int)
+        else ()
+        for each in values
+    }
 
 
 def _providers(path: Path, device: str) -> list[Any]:

@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.areas import AREAS, LEGEND, Area, cut, test_labels
 from benchmarks.judging import judge
 from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, table
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST
+from rsfuse.learn.bundles.files import MANIFEST
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.runtimes.eager import EagerPredictor

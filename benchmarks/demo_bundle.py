@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from benchmarks.simulated_tiles import cut
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.runtimes.eager import EagerPredictor

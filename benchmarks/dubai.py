@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks.areas import DATA
 from benchmarks.runs import by_seed, keep_scores, parser, read_scores, spread, table
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST
+from rsfuse.learn.bundles.files import MANIFEST
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.inference.predictor import probabilities
 from rsfuse.learn.recipes.reading import load_recipe

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
+from rsfuse.learn.bundles.land_cover import BundleManifest, PatchSize, build_network, save_bundle
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.legends import LEGENDS
 from rsfuse.simulate import SimulatedScene, write_scene

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from benchmarks.areas import DATA
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize
+from rsfuse.learn.bundles.land_cover import Bundle, BundleManifest, PatchSize
 from rsfuse.learn.recipes.inputs import Inputs, Moments, MomentScaling, PercentileScaling
 from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.legends import LEGENDS

@@ -28,7 +28,7 @@ from rasterio.windows import Window
 from benchmarks.runs import table
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.inference.predictor import probabilities
 from rsfuse.learn.inference.stitcher import Stitcher
 from rsfuse.learn.runtimes.eager import EagerPredictor

@@ -17,8 +17,8 @@ from benchmarks.areas import AREAS, LEGEND, PORTO_ALEGRE, RIVERSIDE, cut, test_l
 from benchmarks.comparison import TESTS, mapped
 from benchmarks.judging import judge
 from benchmarks.runs import keep_scores
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST
+from rsfuse.learn.bundles.files import MANIFEST
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.runtimes.eager import EagerPredictor

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from rsfuse.geometry.sharpening.methods import METHODS, Method
 from rsfuse.geometry.sharpening.sensors import find_sensor
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.runtimes.eager import EagerSharpeningPredictor
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.raster.sharpening.offset import measure_offset, undone
 from rsfuse.raster.sharpening.reduction import ReducedScene
 from rsfuse.raster.sharpening.scene import PanMsScene

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:  # torch loads when a test asks for it, after OMP_NUM_THREADS is set
-    from rsfuse.learn.bundle import Bundle
+    from rsfuse.learn.bundles.land_cover import Bundle
     from rsfuse_models import FusionNetwork
 
 # the same examples in every run, and no verdict on the speed of the machine
@@ -92,7 +92,7 @@ def save_untrained(small_network: tuple[str, ...]) -> Callable[..., tuple[Bundle
     def save(folder: Path, storage: str = "float32") -> tuple[Bundle, FusionNetwork]:
         import torch
 
-        from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
+        from rsfuse.learn.bundles.land_cover import BundleManifest, PatchSize, build_network, save_bundle
         from rsfuse.learn.recipes.reading import load_recipe
         from rsfuse.legends import LEGENDS
 

@@ -11,9 +11,9 @@ import yaml
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper, save
 
-from rsfuse.learn.bundle import BundleManifest, save_bundle
-from rsfuse.learn.bundle_files import GRAPH, MANIFEST, describe
-from rsfuse.learn.sharpening_bundle import SharpeningManifest, save_sharpening_bundle
+from rsfuse.learn.bundles.files import GRAPH, MANIFEST, describe
+from rsfuse.learn.bundles.land_cover import BundleManifest, save_bundle
+from rsfuse.learn.bundles.sharpening import SharpeningManifest, save_sharpening_bundle
 from rsfuse.legends import LEGENDS
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ def torch_sharpener() -> nn.Module:
 
 def build_by_torch(patched: pytest.MonkeyPatch) -> None:
     """Let bundles of torch be of these networks, whatever they say."""
-    patched.setattr("rsfuse.learn.bundle.build_network", lambda *_: torch_network())
-    patched.setattr("rsfuse.learn.sharpening_bundle.build_sharpener", lambda *_: torch_sharpener())
+    patched.setattr("rsfuse.learn.bundles.land_cover.build_network", lambda *_: torch_network())
+    patched.setattr("rsfuse.learn.bundles.sharpening.build_sharpener", lambda *_: torch_sharpener())
 
 
 def save_torch(folder: Path, told: BundleManifest | None = None, *, seed: int = 0) -> Path:

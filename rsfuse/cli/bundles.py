@@ -9,8 +9,8 @@ import typer
 from rsfuse.cli import options, show
 
 if TYPE_CHECKING:
-    from rsfuse.learn.bundle import Bundle
-    from rsfuse.learn.sharpening_bundle import SharpeningBundle
+    from rsfuse.learn.bundles.land_cover import Bundle
+    from rsfuse.learn.bundles.sharpening import SharpeningBundle
 
 
 def bundles(
@@ -20,8 +20,8 @@ def bundles(
     verbose: options.Verbose = False,
 ) -> None:
     """List the trained bundles that ship, or print the card of one."""
-    from rsfuse.learn.bundle_files import bundle_names
-    from rsfuse.learn.sharpening_bundle import open_any_bundle
+    from rsfuse.learn.bundles.files import bundle_names
+    from rsfuse.learn.bundles.sharpening import open_any_bundle
 
     opened = [open_any_bundle(each) for each in ([name] if name else bundle_names())]
     if as_json:
@@ -34,7 +34,7 @@ def bundles(
 
 
 def _row(bundle: Bundle | SharpeningBundle) -> tuple[str, ...]:
-    from rsfuse.learn.bundle import Bundle, default_bundle
+    from rsfuse.learn.bundles.land_cover import Bundle, default_bundle
 
     name = f"{bundle.name} (default)" if bundle.name == default_bundle() else bundle.name
     if not isinstance(bundle, Bundle):

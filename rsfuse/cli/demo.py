@@ -32,7 +32,7 @@ def demo(
     """Simulate a cloudy GF-like scene, map it, score the map against the exact truth, and draw it all."""
     import json
 
-    from rsfuse.learn.bundle import Bundle
+    from rsfuse.learn.bundles.land_cover import Bundle
     from rsfuse.learn.runtimes.waking import wake
     from rsfuse.raster.scene import Scene
     from rsfuse.simulate import SimulatedScene, write_scene

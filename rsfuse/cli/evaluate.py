@@ -182,7 +182,7 @@ def _maps(files: Sequence[Path], settings: EvalSettings, reports: Sequence[Path]
 
 
 def _bundle(bundle: str, tiles: Path, split: str, device: str, reports: Sequence[Path]) -> Evaluation:
-    from rsfuse.learn.bundle import Bundle
+    from rsfuse.learn.bundles.land_cover import Bundle
     from rsfuse.learn.runtimes.waking import wake
     from rsfuse.tasks.evaluate import write_reports
     from rsfuse.tasks.evaluate_bundle import evaluate_bundle

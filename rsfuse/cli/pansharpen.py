@@ -110,7 +110,7 @@ class _Pair(NamedTuple):
 
 def _network(pair: _Pair, sensor: str, bundle: str | None, device: str) -> SharpeningPredictor | None:
     """That of a bundle that is named, or ships for this sensor; None if there is none."""
-    from rsfuse.learn.sharpening_bundle import SharpeningBundle, shipped_for
+    from rsfuse.learn.bundles.sharpening import SharpeningBundle, shipped_for
 
     chosen = SharpeningBundle.open(bundle) if bundle is not None else None
     if bundle is None and sensor != "other":

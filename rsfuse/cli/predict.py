@@ -193,7 +193,7 @@ def predict(
 
     A run that was stopped, however it was, goes on where it was when it is started again with the same options.
     """
-    from rsfuse.learn.bundle import Bundle, default_bundle
+    from rsfuse.learn.bundles.land_cover import Bundle, default_bundle
     from rsfuse.learn.runtimes.waking import wake
     from rsfuse.raster.crop import parse_crop
     from rsfuse.raster.scene import Bands

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle, PatchSize
-from rsfuse.learn.bundle_files import GRAPH, describe
+from rsfuse.learn.bundles.exported import Agreement, Exported, GraphPrecision
+from rsfuse.learn.bundles.files import GRAPH, describe
+from rsfuse.learn.bundles.land_cover import Bundle, PatchSize
+from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
+from rsfuse.learn.bundles.stored import stored_bytes
 from rsfuse.learn.export.agreement import Measured, compare, run_graph, run_network
 from rsfuse.learn.export.card import exported_card
 from rsfuse.learn.export.folder import check_folder, drafted
@@ -19,10 +22,7 @@ from rsfuse.learn.export.land_cover import scene_samples, tile_samples
 from rsfuse.learn.export.noise import noise_samples
 from rsfuse.learn.export.samples import NOISE, PatchSamples
 from rsfuse.learn.export.sharpening import pair_samples, set_samples
-from rsfuse.learn.exported import Agreement, Exported, GraphPrecision
 from rsfuse.learn.runtimes.memory import forward_bytes
-from rsfuse.learn.sharpening_bundle import SharpeningBundle, open_any_bundle
-from rsfuse.learn.stored import stored_bytes
 from rsfuse.tasks.progress import Stages, unseen
 
 LARGEST_ERROR = 1e-3

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import OutputError, RsfuseError
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST, bundle_kind, bundle_names
+from rsfuse.learn.bundles.files import MANIFEST, bundle_kind, bundle_names
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
+from rsfuse.learn.bundles.stored import stored_bytes, stored_precision
 from rsfuse.learn.recipes.reading import read_recipe, recipe_names
-from rsfuse.learn.sharpening_bundle import SharpeningBundle, open_any_bundle
-from rsfuse.learn.stored import stored_bytes, stored_precision
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.sharpening.patches import SharpeningSet

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from rsfuse.learn import bundle as bundles
-from rsfuse.learn.bundle import Bundle, PatchSize, save_bundle
+from rsfuse.learn.bundles import land_cover as bundles
+from rsfuse.learn.bundles.exported import Agreement, Exported
+from rsfuse.learn.bundles.land_cover import Bundle, PatchSize, save_bundle
 from rsfuse.learn.export.agreement import Measured
-from rsfuse.learn.exported import Agreement, Exported
 from rsfuse.tasks import export as task
 from rsfuse.tasks.export import ExportReport, ExportSettings, Images
 from rsfuse_models import FusionNetwork

@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from rsfuse.cli import app
-from rsfuse.learn.bundle import Bundle, build_network
+from rsfuse.learn.bundles.land_cover import Bundle, build_network
 from rsfuse.learn.fitting.fit import fit
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.optimizers import parameter_groups

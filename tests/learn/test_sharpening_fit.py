@@ -10,14 +10,14 @@ from torch.nn import functional as F
 from torch.utils.data import default_collate
 
 from rsfuse.errors import BundleError, RecipeError, TileSetError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
 from rsfuse.learn.fitting.fit import fit
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.plan import plan_training
 from rsfuse.learn.fitting.sharpening import Sharpening, SharpeningModule
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.samples import Share
-from rsfuse.learn.sharpening_bundle import SharpeningBundle, open_any_bundle
 from rsfuse.learn.sharpening_samples import SharpeningValidation
 from rsfuse.metrics.sharpening import Fidelity
 from rsfuse.raster.datasets.pancollection import SENSORS

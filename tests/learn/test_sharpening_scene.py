@@ -9,12 +9,12 @@ from affine import Affine
 
 from rsfuse.errors import TileSetError
 from rsfuse.geometry.split import Shares
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.fitting.fit import fit
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.sharpening import Sharpening
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.samples import Share
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.learn.sharpening_samples import SharpeningTraining, patch_sources
 from rsfuse.raster.sharpening.patches import SharpeningSet
 from rsfuse.raster.sharpening.scene import PanMsScene

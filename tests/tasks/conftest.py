@@ -10,7 +10,7 @@ import pytest
 import rasterio
 from affine import Affine
 
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 
 
 @pytest.fixture

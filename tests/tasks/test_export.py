@@ -11,11 +11,11 @@ from onnx import load, numpy_helper, save
 from torch import nn
 
 from rsfuse.errors import BundleError, OutputError, SceneError, TileSetError
-from rsfuse.learn import bundle as bundles
-from rsfuse.learn import sharpening_bundle as sharpening_bundles
-from rsfuse.learn.bundle import Bundle, save_bundle
+from rsfuse.learn.bundles import land_cover as bundles
+from rsfuse.learn.bundles import sharpening as sharpening_bundles
+from rsfuse.learn.bundles.land_cover import Bundle, save_bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle, SharpeningManifest, save_sharpening_bundle
 from rsfuse.learn.export.noise import noise_samples
-from rsfuse.learn.sharpening_bundle import SharpeningBundle, SharpeningManifest, save_sharpening_bundle
 from rsfuse.tasks import export as module
 from rsfuse.tasks.export import ExportSettings, Images, export
 from rsfuse_models import FusionNetwork, SharpeningNetwork

@@ -12,9 +12,9 @@ import pytest
 import rasterio
 
 from rsfuse.errors import BundleError, OutputError, SceneError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.runtimes.waking import wake, wake_sharpening
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.raster.crop import Crop
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.pansharpen import PansharpenSettings, pansharpen

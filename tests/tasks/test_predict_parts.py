@@ -154,7 +154,7 @@ def test_killed_at_random_moments_and_started_again_the_files_are_the_same(paths
     code = f"""
 import sys
 from pathlib import Path
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.raster.scene import Scene
 from rsfuse.tasks.predict import PredictSettings, predict

@@ -7,7 +7,7 @@ import yaml
 from rasterio.windows import Window
 
 from rsfuse.errors import BundleError, SceneError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.inference.predictor import probabilities
 from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.learn.scaling import Scaler

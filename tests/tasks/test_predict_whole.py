@@ -9,7 +9,7 @@ from rasterio.windows import Window
 from safetensors.torch import load_file, save_file
 
 from rsfuse.errors import BundleError, SceneError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.inference.predictor import probabilities
 from rsfuse.learn.inference.room import with_overhead
 from rsfuse.learn.inference.scene_run import SceneRun

@@ -11,7 +11,7 @@ import rasterio
 from PIL import Image
 from rasterio.windows import Window
 
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.recipes.recipe import Recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rsfuse.learn.exported import Exported
+from rsfuse.learn.bundles.exported import Exported
 
 
 def exported_card(card: str, exported: Exported, side: int, *, maps: bool) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rsfuse.errors import OutputError
-from rsfuse.learn.bundle_files import CARD, GRAPH, MANIFEST
+from rsfuse.learn.bundles.files import CARD, GRAPH, MANIFEST
 from rsfuse.raster.disk import check_space, writing
 
 _OWN = {MANIFEST, GRAPH, f"{GRAPH}.data", CARD, "tensorrt"}  # the last are engines that TensorRT made of the graph

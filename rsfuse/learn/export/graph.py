@@ -16,10 +16,10 @@ from onnxscript import optimizer
 from torch import Tensor, nn
 
 from rsfuse.errors import BundleError
+from rsfuse.learn.bundles.exported import GraphPrecision
 from rsfuse.learn.export.halves import halve_weights
 from rsfuse.learn.export.quantised import linear_layers, quantise_convolutions, save_with_linear_layers
 from rsfuse.learn.export.tidying import tidy
-from rsfuse.learn.exported import GraphPrecision
 from rsfuse_models import FusionNetwork, SharpeningNetwork
 
 OPSET = 18

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle, PatchSize
+from rsfuse.learn.bundles.land_cover import Bundle, PatchSize
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.export.graph import GraphInput
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 
 def graph_patch(bundle: Bundle | SharpeningBundle, side: int | None) -> PatchSize:

@@ -10,7 +10,7 @@ from rasterio.windows import Window
 
 from rsfuse.errors import SceneError, TileSetError
 from rsfuse.geometry.plan import Plan, spread
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.export.samples import (
     SAMPLES,
     PatchSample,

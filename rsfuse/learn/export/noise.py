@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.export.samples import NOISE, SAMPLES, Floats, PatchSample, PatchSamples
 from rsfuse.learn.recipes.inputs import PercentileScaling
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 _EMPTY = 8  # one column in so many, at the right, is without data
 _COMMON = 0.8  # of the standard deviation of a band; bands of an image are alike

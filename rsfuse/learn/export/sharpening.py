@@ -10,6 +10,7 @@ from rasterio.windows import Window
 
 from rsfuse.errors import SceneError, TileSetError
 from rsfuse.geometry.plan import Plan, spread
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.export.samples import (
     SAMPLES,
     PatchSample,
@@ -19,7 +20,6 @@ from rsfuse.learn.export.samples import (
     places_in,
 )
 from rsfuse.learn.inference.sharpening_agreement import agree_to_sharpen
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.learn.sharpening_scaling import by_divisor
 from rsfuse.raster.sharpening.manifest import SharpeningEntry
 from rsfuse.raster.sharpening.patches import SharpeningSet

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from rsfuse.errors import RecipeError, TileSetError
-from rsfuse.learn.bundle import BundleManifest, PatchSize, build_network, save_bundle
-from rsfuse.learn.card import bundle_card
+from rsfuse.learn.bundles.card import bundle_card
+from rsfuse.learn.bundles.land_cover import BundleManifest, PatchSize, build_network, save_bundle
 from rsfuse.learn.fitting.data import FitData
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans

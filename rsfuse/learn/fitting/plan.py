@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from rsfuse.learn.bundle import check_weights
+from rsfuse.learn.bundles.land_cover import check_weights
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.learn.fitting.subject import Subject
 from rsfuse.learn.runtimes.eager import choose_device

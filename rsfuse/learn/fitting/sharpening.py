@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rsfuse.learn.bundle import PatchSize
+from rsfuse.learn.bundles.land_cover import PatchSize
+from rsfuse.learn.bundles.sharpening import SharpeningManifest, build_sharpener, save_sharpening_bundle
 from rsfuse.learn.fitting.data import FitData
 from rsfuse.learn.fitting.length import Length
 from rsfuse.learn.fitting.means import FitMeans
@@ -19,7 +20,6 @@ from rsfuse.learn.fitting.sharpening_checks import check_sizes, settle
 from rsfuse.learn.fitting.subject import Subject
 from rsfuse.learn.recipes.recipe import SettledRecipe, SharpeningRecipe
 from rsfuse.learn.samples import Share
-from rsfuse.learn.sharpening_bundle import SharpeningManifest, build_sharpener, save_sharpening_bundle
 from rsfuse.learn.sharpening_samples import (
     PatchSource,
     SharpeningBatch,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rsfuse.errors import BundleError
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.inference.predictor import Predictor, SharpeningPredictor
 from rsfuse.raster.scene import Scene
 

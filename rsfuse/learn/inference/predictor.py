@@ -9,12 +9,12 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.arrays import Array, Arrays
 from rsfuse.learn.inference.views import Look
 from rsfuse.learn.recipes.inputs import Inputs
 from rsfuse.learn.scaling import Scaler
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.raster.scene import Sample
 
 Precision = Literal["auto", "float32", "bfloat16", "float16"]

@@ -17,8 +17,8 @@ from rasterio.windows import Window
 from rsfuse import __version__
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.bundle_files import MANIFEST
+from rsfuse.learn.bundles.files import MANIFEST
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.inference.agreement import agree, agree_together, check_patches
 from rsfuse.learn.inference.conveyor import Conveyor, Progress, Strip, Tally
 from rsfuse.learn.inference.needs import Needs, check_whole, largest_batch, needs

@@ -9,7 +9,7 @@ from rasterio.windows import Window
 
 from rsfuse.errors import BundleError
 from rsfuse.geometry.plan import Plan, spread
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.raster.sharpening.scene import PanMsScene
 
 _log = logging.getLogger(__name__)

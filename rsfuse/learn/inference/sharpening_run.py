@@ -13,12 +13,12 @@ from rasterio.windows import Window
 
 from rsfuse.geometry.blend import Blend
 from rsfuse.geometry.plan import Plan
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.agreement import check_patches
 from rsfuse.learn.inference.conveyor import Conveyor, Progress, Tally
 from rsfuse.learn.inference.predictor import SharpeningPredictor, default_batch
 from rsfuse.learn.inference.rows import Floats, ScaledRows
 from rsfuse.learn.inference.sharpening_agreement import agree_to_sharpen
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 from rsfuse.learn.sharpening_scaling import by_divisor
 from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
 

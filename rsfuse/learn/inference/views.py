@@ -8,7 +8,7 @@ from itertools import product
 from typing import Literal
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import BundleManifest
+from rsfuse.learn.bundles.land_cover import BundleManifest
 from rsfuse.learn.inference.arrays import Array, Arrays
 from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.predictor import Precision
 from rsfuse.learn.inference.room import free_memory, with_overhead
 from rsfuse.learn.inference.views import Look, View, scalings, views
 from rsfuse.learn.runtimes.memory import forward_bytes, largest_side
 from rsfuse.learn.runtimes.tensors import TensorArrays, telling_of_memory
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 Run = Callable[[Tensor, Tensor], Tensor]
 

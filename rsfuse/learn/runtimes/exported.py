@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.exported import Exported
+from rsfuse.learn.bundles.exported import Exported
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.arrays import Floats
 from rsfuse.learn.inference.room import free_memory, with_overhead
 from rsfuse.learn.inference.views import Look, View, scalings, views
 from rsfuse.learn.runtimes.ndarrays import NdArrays
 from rsfuse.learn.runtimes.session import Session, Shape
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 Shapes = Mapping[str, tuple[int, int, int]]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.predictor import Precision, Predictor, SharpeningPredictor
 from rsfuse.learn.inference.views import Look
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 
 def wake(

@@ -13,14 +13,14 @@ from rasterio.windows import Window
 
 from rsfuse.errors import BundleError, GridMismatchError, SceneError, TileSetError
 from rsfuse.geometry.plan import spread
-from rsfuse.learn.bundle import BundleManifest
+from rsfuse.learn.bundles.land_cover import BundleManifest
+from rsfuse.learn.bundles.sharpening import SharpeningBundle, SharpeningManifest
 from rsfuse.learn.export.inputs import graph_inputs, graph_patch
 from rsfuse.learn.export.land_cover import scene_samples, tile_samples
 from rsfuse.learn.export.noise import noise_samples
 from rsfuse.learn.export.samples import fullest
 from rsfuse.learn.export.sharpening import pair_samples, set_samples
 from rsfuse.learn.scaling import Scaler
-from rsfuse.learn.sharpening_bundle import SharpeningBundle, SharpeningManifest
 from rsfuse.legends import LEGENDS
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.sharpening.patches import SharpeningSet, write_sharpening_set

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from rsfuse.errors import RsfuseError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.fit import fit
 from rsfuse.learn.fitting.land_cover import LandCover, LandCoverModule
 from rsfuse.learn.fitting.means import FitMeans

@@ -7,7 +7,7 @@ import torch
 
 from rsfuse.errors import BundleError, RecipeError, TileSetError
 from rsfuse.geometry.split import Shares
-from rsfuse.learn.bundle import Bundle, build_network
+from rsfuse.learn.bundles.land_cover import Bundle, build_network
 from rsfuse.learn.fitting.fit import fit as fit_subject
 from rsfuse.learn.fitting.land_cover import LandCover, LandCoverModule
 from rsfuse.learn.fitting.means import FitMeans

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from rsfuse.errors import OutputError, RecipeError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.fitting.land_cover import LandCoverModule
 from rsfuse.learn.fitting.means import FitMeans
 from rsfuse.tasks.train import train

@@ -13,9 +13,9 @@ from affine import Affine
 from torch import nn
 
 from rsfuse.errors import BundleError
+from rsfuse.learn.bundles.sharpening import SharpeningBundle, SharpeningManifest, build_sharpener
 from rsfuse.learn.inference.sharpening_run import SharpenSettings, sharpen_strips
 from rsfuse.learn.runtimes.eager import EagerSharpeningPredictor
-from rsfuse.learn.sharpening_bundle import SharpeningBundle, SharpeningManifest, build_sharpener
 from rsfuse.raster.sharpening.scene import PanMsSample, PanMsScene
 from rsfuse_models.sharpening import SharpeningNetwork
 

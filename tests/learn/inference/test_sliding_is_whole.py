@@ -15,7 +15,7 @@ from affine import Affine
 from torch import nn
 
 from rsfuse.geometry.plan import Plan
-from rsfuse.learn.bundle import Bundle, BundleManifest, PatchSize
+from rsfuse.learn.bundles.land_cover import Bundle, BundleManifest, PatchSize
 from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
 from rsfuse.learn.runtimes.eager import EagerPredictor
 from rsfuse.legend import NODATA

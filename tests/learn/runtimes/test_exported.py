@@ -6,12 +6,12 @@ import yaml
 from onnx import save
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.predictor import default_batch, seconds
 from rsfuse.learn.inference.room import with_overhead
 from rsfuse.learn.runtimes.eager import EagerPredictor, EagerSharpeningPredictor
 from rsfuse.learn.runtimes.exported import ExportedPredictor, ExportedSharpeningPredictor
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 
 def land_cover(count=3, side=32, seed=0):

@@ -7,11 +7,11 @@ import sys
 import pytest
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.bundle import Bundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.runtimes.eager import EagerPredictor, EagerSharpeningPredictor
 from rsfuse.learn.runtimes.exported import ExportedPredictor, ExportedSharpeningPredictor
 from rsfuse.learn.runtimes.waking import wake, wake_sharpening
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
 
 
 def test_weights_wake_on_torch_and_graphs_on_onnxruntime(both):
@@ -97,8 +97,8 @@ def sharpeners_beside(made, tmp_path):
 WAKES = """
 import sys
 from rsfuse.learn.runtimes.waking import wake, wake_sharpening
-from rsfuse.learn.bundle import Bundle
-from rsfuse.learn.sharpening_bundle import SharpeningBundle
+from rsfuse.learn.bundles.land_cover import Bundle
+from rsfuse.learn.bundles.sharpening import SharpeningBundle
 wake(Bundle.open(sys.argv[1]), looks=("flips",))
 wake_sharpening(SharpeningBundle.open(sys.argv[2]))
 print(sorted({"torch", "timm", "lightning", "safetensors", "onnx"} & set(sys.modules)))

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rsfuse.errors import RecipeError
-from rsfuse.learn.bundle_files import (
+from rsfuse.learn.bundles.exported import Exported
+from rsfuse.learn.bundles.files import (
     GRAPH,
     LAND_COVER,
     VERSION,
@@ -23,7 +24,6 @@ from rsfuse.learn.bundle_files import (
     read_manifest,
     write_bundle,
 )
-from rsfuse.learn.exported import Exported
 from rsfuse.learn.recipes.inputs import Inputs
 from rsfuse.legend import Legend
 from rsfuse.raster.statistics import SceneStatistics

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rsfuse.errors import RecipeError
-from rsfuse.learn.bundle import Bundle, PatchSize
-from rsfuse.learn.bundle_files import (
+from rsfuse.learn.bundles.exported import Exported
+from rsfuse.learn.bundles.files import (
     GRAPH,
     SHARPENING,
     VERSION,
@@ -21,7 +21,7 @@ from rsfuse.learn.bundle_files import (
     read_manifest,
     write_bundle,
 )
-from rsfuse.learn.exported import Exported
+from rsfuse.learn.bundles.land_cover import Bundle, PatchSize
 from rsfuse.learn.recipes.inputs import SettledInputs
 from rsfuse.strict import Strict
 

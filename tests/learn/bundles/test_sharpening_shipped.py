@@ -6,8 +6,8 @@ import rasterio
 import torch
 from affine import Affine
 
-from rsfuse.learn import bundle_files
-from rsfuse.learn.sharpening_bundle import SharpeningManifest, build_sharpener, save_sharpening_bundle, shipped_for
+from rsfuse.learn.bundles import files as bundle_files
+from rsfuse.learn.bundles.sharpening import SharpeningManifest, build_sharpener, save_sharpening_bundle, shipped_for
 
 BANDS = ("blue", "green", "red")
 NETWORK = {"name": "cf2n", "channels": 4, "stages": 1}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rsfuse.learn.bundle import BundleManifest
+from rsfuse.learn.bundles.land_cover import BundleManifest
 from rsfuse.learn.recipes.inputs import Inputs, PercentileScaling
 from rsfuse.legend import Legend
 

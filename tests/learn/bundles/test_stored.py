@@ -3,7 +3,7 @@
 import pytest
 
 from rsfuse.errors import BundleError
-from rsfuse.learn.stored import stored_bytes, stored_precision
+from rsfuse.learn.bundles.stored import stored_bytes, stored_precision
 
 
 @pytest.mark.parametrize("storage", ["float32", "float16"])

@@ -8,8 +8,8 @@ from huggingface_hub import constants
 from scipy.ndimage import gaussian_filter
 
 from rsfuse.errors import BundleError, RecipeError
-from rsfuse.learn.bundle import Bundle, build_network, default_bundle, save_bundle
-from rsfuse.learn.bundle_files import MANIFEST, WEIGHTS, bundle_names
+from rsfuse.learn.bundles.files import MANIFEST, WEIGHTS, bundle_names
+from rsfuse.learn.bundles.land_cover import Bundle, build_network, default_bundle, save_bundle
 from rsfuse.learn.recipes.reading import load_recipe
 from rsfuse.learn.runtimes.eager import choose_device
 from rsfuse.learn.runtimes.waking import wake
@@ -54,7 +54,7 @@ def test_a_graph_that_ships_says_what_its_bundle_says(name):
 
 @pytest.mark.parametrize(("installed", "name"), [(True, "sentinel-10m"), (False, "sentinel-10m-onnx")])
 def test_the_default_is_a_graph_where_torch_is_not_installed(monkeypatch, installed, name):
-    monkeypatch.setattr("rsfuse.learn.bundle.find_spec", lambda module: object() if installed else None)
+    monkeypatch.setattr("rsfuse.learn.bundles.land_cover.find_spec", lambda module: object() if installed else None)
     assert default_bundle() == name
     assert name in bundle_names()
 

@@ -92,6 +92,7 @@ def test_info_of_a_bundle_of_torch_tells_its_runtime(rsfuse, bundle):
 
 def test_providers_are_none_where_onnxruntime_is_not_installed(rsfuse, bundle, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "rsfuse.learn.runtimes.session", raising=False)
     assert json.loads(rsfuse("info", "bundle", "--json").stdout)["providers"] is None
 
 

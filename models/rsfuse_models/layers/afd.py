@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rsfuse_models.layers.shares import shares
+
 BINOMIAL = (1 / 16, 4 / 16, 6 / 16, 4 / 16, 1 / 16)  # Burt and Adelson (1983), a = 3/8
 
 
@@ -57,7 +59,7 @@ class AdaptiveDecomposition(nn.Module):
     def forward(self, image: Tensor) -> Frequencies:
         """(B, C, H, W) to its low and high part, (B, D, H, W) each."""
         projected = self.project(image)
-        weights = torch.unflatten(self.filters(projected), 1, (self.groups, -1)).softmax(2)  # (B, N, k^2, H, W)
+        weights = shares(torch.unflatten(self.filters(projected), 1, (self.groups, -1)), 2)  # (B, N, k^2, H, W)
         low = self._filter(projected, weights)
         return Frequencies(low, projected - low)
 

@@ -6,9 +6,6 @@ off that figure; what happens inside a step is our reconstruction where a docstr
 
 from __future__ import annotations
 
-import functools
-from itertools import product
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,7 +13,7 @@ from torch.nn import functional as F
 from rsfuse_models.layers.cells import mean_cells
 from rsfuse_models.layers.detail import ResidualBlock, WeightedFusion
 from rsfuse_models.layers.precision import at_least_float32
-from rsfuse_models.layers.wavelet import high_frequency
+from rsfuse_models.layers.wavelet import low_frequency
 
 BOX = 5  # side of the mean that the high-pass takes away, as in the published edge filter
 
@@ -32,8 +29,8 @@ def split_frequencies(features: Tensor) -> tuple[Tensor, Tensor]:
     Low is the mean of 2 x 2 pixels (Haar LL), high what is left. Its magnitude is given: its mean over any larger area
     is about 0, so a pooled plane would be blank (ours).
     """
-    high = high_frequency(features)
-    return high.abs(), features - high
+    low = low_frequency(features)
+    return (features - low).abs(), low
 
 
 def unit_kernel(scores: Tensor) -> Tensor:
@@ -62,19 +59,23 @@ def dynamic_depthwise(features: Tensor, kernels: Tensor) -> Tensor:
     side = kernels.shape[-1]
     padded = F.pad(features, (side // 2,) * 4, mode="replicate")
     if torch.compiler.is_exporting():  # a graph has a fixed number of groups, and any batch
-        return _tap_by_tap(padded, kernels.to(features.dtype))
+        return _one_by_one(padded, kernels.to(features.dtype))
     taps = kernels.to(features.dtype).flatten(0, 1)[:, None]  # (B C, 1, k, k)
     filtered = F.conv2d(padded.flatten(0, 1)[None], taps, groups=batch * channels)
     return filtered.view_as(features)
 
 
-def _tap_by_tap(padded: Tensor, kernels: Tensor) -> Tensor:
-    """The map inside of `padded` (B, C, H + k - 1, W + k - 1), filtered: the sum of k k shifted maps."""
-    side = kernels.shape[-1]
-    height, width = (length - side + 1 for length in padded.shape[-2:])
-    shifts = product(range(side), repeat=2)
-    weighed = (kernels[..., i, j, None, None] * padded[..., i : i + height, j : j + width] for i, j in shifts)
-    return functools.reduce(torch.add, weighed)
+def _one_by_one(padded: Tensor, kernels: Tensor) -> Tensor:
+    """The maps inside of `padded` (B, C, H + k - 1, W + k - 1), filtered sample by sample."""
+    from torch._higher_order_ops.scan import scan  # graphs alone need it
+
+    def filtered(state: Tensor, sample: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        image, taps = sample
+        return state.clone(), F.conv2d(image[None], taps[:, None], groups=len(taps))[0]
+
+    _, every = scan(filtered, kernels.new_zeros(1), (padded, kernels))
+    found: Tensor = every
+    return found
 
 
 class FrequencyAttention(nn.Module):

@@ -59,8 +59,9 @@ class WeightedFusion(nn.Module):
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Two (B, C, H, W) to one."""
         share = self.gate(torch.cat([first, second], dim=1)).sigmoid()
-        complementary, unique = share * first + (1 - share) * second, (first - second).abs()
-        fused: Tensor = self.mix(torch.cat([complementary, unique], dim=1)) + (first + second) / 2
+        apart = first - second
+        complementary, unique = second + share * apart, apart.abs()
+        fused: Tensor = self.mix(torch.cat([complementary, unique], dim=1)) + (second + apart / 2)
         return fused
 
 

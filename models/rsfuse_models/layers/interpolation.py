@@ -65,9 +65,23 @@ def interpolate_continued(image: Tensor, ratio: int) -> Tensor:
     """
     if ratio == 1:
         return image
+    if torch.compiler.is_exporting():  # one product from either side in place of hundreds of small steps
+        rows, columns = (_weights(image, side, ratio) for side in image.shape[-2:])
+        return rows @ image @ columns.mT
+    return _continued(image, ratio)
+
+
+def _continued(image: Tensor, ratio: int) -> Tensor:
     inside = slice(REACH * ratio, -REACH * ratio)
     continued = F.pad(image, (REACH,) * 4, mode="replicate")
     return interpolate_23tap(continued, ratio)[..., inside, inside]
+
+
+def _weights(like: Tensor, length: int, ratio: int) -> Tensor:
+    """(ratio * length, length): what each sample of a line gives to each pixel."""
+    samples = torch.eye(length, dtype=like.dtype, device=like.device)
+    lines: Tensor = _continued(samples[None, :, None].expand(1, length, ratio, length), ratio)[0, :, 0]
+    return lines.mT
 
 
 def _double(image: Tensor, dim: int, *, samples_first: bool) -> Tensor:

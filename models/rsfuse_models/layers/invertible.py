@@ -10,6 +10,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from rsfuse_models.layers.precision import at_least_float32
 
@@ -32,10 +33,18 @@ class InvertedResidual(nn.Sequential):
         super().__init__(
             nn.Conv2d(channels_in, hidden, 1, bias=False),
             nn.ReLU6(inplace=True),
-            nn.Conv2d(hidden, hidden, 3, padding=1, padding_mode="replicate", groups=hidden, bias=False),
+            nn.Conv2d(hidden, hidden, 3, groups=hidden, bias=False),
             nn.ReLU6(inplace=True),
             nn.Conv2d(hidden, channels_out, 1, bias=False),
         )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C_in, H, W) to (B, C_out, H, W)."""
+        # here already: what comes before the 3 x 3 convolution takes places one by one, and here are fewer channels
+        features = F.pad(features, (1, 1, 1, 1), mode="replicate")
+        for layer in self:
+            features = layer(features)
+        return features
 
 
 class AffineCoupling(nn.Module):

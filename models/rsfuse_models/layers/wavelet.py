@@ -49,10 +49,15 @@ def inverse_haar(bands: Tensor) -> Tensor:
 
 
 def high_frequency(image: Tensor) -> Tensor:
-    """What is left of an image without the approximation of one Haar level, at full size.
+    """What is left of an image without the approximation of one Haar level, at full size; (B, C, H, W) to the same."""
+    return image - low_frequency(image)
 
-    The approximation alone inverts to the means of 2 x 2 blocks, so no transform is needed. An odd side is continued by
-    its last pixel, and cropped again.
+
+def low_frequency(image: Tensor) -> Tensor:
+    """The approximation of one Haar level alone, at full size.
+
+    It inverts to the means of 2 x 2 blocks, so no transform is needed. An odd side is continued by its last pixel, and
+    cropped again.
 
     Args:
         image: (B, C, H, W).
@@ -60,8 +65,7 @@ def high_frequency(image: Tensor) -> Tensor:
     Returns:
         (B, C, H, W).
     """
-    even = _even(image)
-    return _like(even - F.interpolate(F.avg_pool2d(even, 2), scale_factor=2.0), image)
+    return _like(F.interpolate(F.avg_pool2d(_even(image), 2), scale_factor=2.0), image)
 
 
 class HighFrequency(nn.Module):
@@ -99,8 +103,8 @@ class HighFrequency(nn.Module):
 
 def _even(image: Tensor) -> Tensor:
     """The image with even sides, continued by its last pixels."""
-    height, width = image.shape[-2:]
-    return F.pad(image, (0, width % 2, 0, height % 2), mode="replicate")
+    below, right = (side % 2 for side in image.shape[-2:])
+    return F.pad(image, (0, right, 0, below), mode="replicate") if below or right else image
 
 
 def _like(larger: Tensor, image: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from rsfuse.learn.export.halves import halve_weights
 from rsfuse.learn.export.quantised import linear_layers, quantise_convolutions, save_with_linear_layers
 from rsfuse.learn.export.tidying import tidy
 from rsfuse_models import FusionNetwork, SharpeningNetwork
+from rsfuse_models.layers.shares import shares
 
 OPSET = 18
 BATCH = "batch"
@@ -146,9 +147,7 @@ class _LandCover(_Wrapped):
 
     def forward(self, *images: Tensor) -> tuple[Tensor, Tensor]:
         scores = self._run(images)
-        # not softmax, which onnxruntime takes along lines of memory and has to turn the maps for
-        odds = (scores - scores.amax(1, keepdim=True)).exp()
-        return scores, odds / odds.sum(1, keepdim=True)
+        return scores, shares(scores, 1)
 
 
 class _Sharpening(_Wrapped):

@@ -29,7 +29,7 @@ def bundles(
     elif name:
         show.line(opened[0].card)
     else:
-        columns = ("name", "optical", "SAR", "GSD m", "classes")
+        columns = ("name", "runtime", "optical", "SAR", "GSD m", "classes")
         show.table("bundles", columns, [_row(each) for each in opened])
 
 
@@ -37,11 +37,13 @@ def _row(bundle: Bundle | SharpeningBundle) -> tuple[str, ...]:
     from rsfuse.learn.bundles.land_cover import Bundle, default_bundle
 
     name = f"{bundle.name} (default)" if bundle.name == default_bundle() else bundle.name
+    runtime = "torch" if bundle.manifest.onnx is None else "onnxruntime"
     if not isinstance(bundle, Bundle):
-        return name, f"panchromatic, {', '.join(bundle.manifest.inputs.ms)}", "", "", "none: it sharpens"
+        return name, runtime, f"panchromatic, {', '.join(bundle.manifest.inputs.ms)}", "", "", "none: it sharpens"
     inputs = bundle.manifest.inputs
     return (
         name,
+        runtime,
         ", ".join(inputs.optical),
         ", ".join(inputs.sar),
         f"{bundle.manifest.gsd_m:g}",

@@ -70,6 +70,9 @@ def export(
             show_default=False,
         ),
     ] = None,
+    optical_bands: options.OpticalBands = None,
+    sar_bands: options.SarBands = None,
+    ms_bands: options.MsBands = None,
     tolerance: Annotated[
         float,
         typer.Option(
@@ -90,10 +93,12 @@ def export(
     The network becomes an ONNX graph with patches of one size. Both are shown the same patches, scaled as in
     prediction, and nothing is left where they do not agree.
     """
+    from rsfuse.raster.scene import Bands
     from rsfuse.tasks.export import ExportSettings, Images
     from rsfuse.tasks.export import export as write
 
-    settings = ExportSettings(precision, patch, Images(tiles, scene, sar, ms), tolerance, overwrite)
+    images = Images(tiles, scene, sar, ms, Bands(optical_bands, sar_bands), ms_bands)
+    settings = ExportSettings(precision, patch, images, tolerance, overwrite)
     report = write(bundle, out, settings, show.progress)
     _warn(report)
     if as_json:
@@ -108,7 +113,10 @@ def _warn(report: ExportReport) -> None:
             "graph and network were compared on noise: no real image was looked at; name some by --tiles or --scene"
         )
     if report.padded != report.patch.size:
-        show.note(f"the network pads patches of {report.patch.size} px to {report.padded} px, which takes time")
+        show.note(
+            f"the network pads patches of {report.patch.size} px to {report.padded} px, which takes time: "
+            f"--patch {report.padded} takes no more"
+        )
 
 
 def _tell(report: ExportReport) -> None:
@@ -123,11 +131,15 @@ def _tell(report: ExportReport) -> None:
         ("precision", exported.precision),
         ("file", f"{graph:.1f} MB; the weights have {weights:.1f} MB"),
         ("opset", exported.opset),
-        ("compared on", f"{exported.agreement.patches} patches: {exported.agreement.samples}"),
+        ("compared on", f"{_patches(exported.agreement.patches)}: {exported.agreement.samples}"),
         ("largest error", f"{measured.largest_error:.1e} of the largest number"),
-        ("differing", f"{measured.differing:.4%}"),
-        ("mean error", f"{measured.mean_error:.1e}"),
+        ("differing", f"{measured.differing:.4%} of pixels, or of sharpened numbers"),
+        ("mean error", f"{measured.mean_error:.1e} of probabilities, or in digital numbers"),
         *labels,
         ("seconds", f"{report.seconds:.1f}"),
     ]
     show.table(f"{report.output}, exported from {report.bundle}", ("what", "value"), rows)
+
+
+def _patches(count: int) -> str:
+    return "1 patch" if count == 1 else f"{count} patches"

@@ -2,9 +2,10 @@
 
 | option                            | in                              |
 |-----------------------------------|---------------------------------|
-| --optical-bands, --sar-bands      | tile, predict, coreg            |
+| --optical-bands, --sar-bands      | tile, predict, coreg, export    |
 | --sar                             | tile, predict, export           |
-| --sensor, --ms-bands              | tile, pansharpen, eval          |
+| --sensor                          | tile, pansharpen, eval          |
+| --ms-bands                        | tile, pansharpen, eval, export  |
 | --align                           | tile, pansharpen, eval          |
 | --out/-o                          | tile, train, predict, pansharpen, mosaic, export, demo |
 | --device                          | train, predict, pansharpen, eval, demo |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rsfuse.learn.bundles.files import GRAPH, describe
 from rsfuse.learn.bundles.land_cover import Bundle, PatchSize
 from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
 from rsfuse.learn.bundles.stored import stored_bytes
-from rsfuse.learn.export.agreement import Measured, compare, run_graph, run_network
+from rsfuse.learn.export.agreement import AT_ONCE, Measured, compare, run_graph, run_network
 from rsfuse.learn.export.card import exported_card
 from rsfuse.learn.export.folder import check_folder, drafted
 from rsfuse.learn.export.graph import write_graph
@@ -22,7 +22,9 @@ from rsfuse.learn.export.land_cover import scene_samples, tile_samples
 from rsfuse.learn.export.noise import noise_samples
 from rsfuse.learn.export.samples import NOISE, PatchSamples
 from rsfuse.learn.export.sharpening import pair_samples, set_samples
+from rsfuse.learn.inference.room import free_memory, with_overhead
 from rsfuse.learn.runtimes.memory import forward_bytes
+from rsfuse.raster.scene import Bands
 from rsfuse.tasks.progress import Stages, unseen
 
 LARGEST_ERROR = 1e-3
@@ -42,12 +44,16 @@ class Images:
         scene: the optical raster, or the panchromatic one.
         sar: of the same place, for land cover.
         ms: of the same place, for sharpening.
+        bands: of optical and SAR.
+        ms_bands: of the multispectral raster, in this order, counted from 1; None for all.
     """
 
     tiles: Path | None = None
     scene: Path | None = None
     sar: Path | None = None
     ms: Path | None = None
+    bands: Bands = field(default_factory=Bands)
+    ms_bands: tuple[int, ...] | None = None
 
 
 NO_IMAGES = Images()
@@ -153,6 +159,7 @@ def export(
             hint="name the bundle that it was exported from",
         )
     work = _Export(opened, settings)
+    work.check_memory()
     with stages("reading", "patches") as progress:
         samples = work.samples()
         progress(len(samples.patches), len(samples.patches))
@@ -188,6 +195,16 @@ class _Export:
         multiple = int(getattr(self.network, "multiple", 1))
         return -(-self.patch.size // multiple) * multiple
 
+    def check_memory(self) -> None:
+        """Refuse patches that torch cannot see here, as far as that can be told."""
+        needed = with_overhead(AT_ONCE * (self._patch_bytes() or 0))
+        if needed > free_memory():
+            raise BundleError(
+                f"{AT_ONCE} patches of {self.patch.size} px need about {needed / 1e9:,.1f} GB in torch, "
+                f"{free_memory() / 1e9:.1f} GB are free",
+                hint="choose a smaller --patch",
+            )
+
     def samples(self) -> PatchSamples:
         """The patches to compare on."""
         bundle, images, side = self.bundle, self.settings.images, self.patch.size
@@ -197,12 +214,12 @@ class _Export:
         if isinstance(bundle, Bundle):
             if images.tiles is not None:
                 return tile_samples(bundle, images.tiles, side)
-            return scene_samples(bundle, images.scene, images.sar, side)
+            return scene_samples(bundle, images.scene, images.sar, side, bands=images.bands)
         if images.tiles is not None:
             return set_samples(bundle, images.tiles, side)
         assert images.scene is not None
         assert images.ms is not None
-        return pair_samples(bundle, images.scene, images.ms, side)
+        return pair_samples(bundle, images.scene, images.ms, side, bands=images.ms_bands)
 
     def write(self, folder: Path, samples: PatchSamples, stages: Stages) -> tuple[Exported, Measured]:
         """The files of the exported bundle; none that makes it one where the graph is not good enough."""
@@ -242,7 +259,7 @@ class _Export:
         raise BundleError(
             f"the graph of bundle {self.bundle.name} in {precision} gives {measured.differing:.3%} of {what} than "
             f"torch on {len(samples.patches)} patches of {samples.told}, where {tolerance:.3%} may differ; its largest "
-            f"error is {error:.1e} of the largest number",
+            f"error is {error:.1e} of the largest number{_told_miou(measured)}",
             hint=_advice(self.settings, is_exact=is_exact),
         )
 
@@ -270,6 +287,10 @@ def _check_images(bundle: Bundle | SharpeningBundle, images: Images) -> None:
         )
 
 
+def _told_miou(measured: Measured) -> str:
+    return "" if measured.miou is None else "; its mIoU is {1:.4f}, that of torch {0:.4f}".format(*measured.miou)
+
+
 def _advice(settings: ExportSettings, *, is_exact: bool) -> str:
     if not is_exact:
         return (
@@ -278,5 +299,6 @@ def _advice(settings: ExportSettings, *, is_exact: bool) -> str:
             else ("keep the bundle of torch, and report this with the network section of its bundle.yaml")
         )
     looked = "" if settings.images != NO_IMAGES else "look at real images, which noise is not: --tiles or --scene; or "
-    kept = "" if settings.precision == "float32" else ", or keep --precision float32"
+    milder = {"float32": "", "float16": ", or keep --precision float32", "int8": ", or --precision float16 or float32"}
+    kept = milder[settings.precision]
     return f"{looked}allow more: --tolerance 0.01{kept}"

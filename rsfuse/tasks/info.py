@@ -112,7 +112,7 @@ def _bundle(bundle: Bundle | SharpeningBundle) -> dict[str, Any]:
         "runtime": "torch" if graph is None else "onnxruntime",
         "precision": stored_precision(bundle.weights) if graph is None else graph.precision,
         "megabytes": round(stored_bytes(bundle.weights) / 1e6, 3),
-        "providers": _providers(),
+        "providers": None if graph is None else _providers(),
         **manifest,
     }
 

@@ -139,7 +139,6 @@ def test_a_scene_is_mapped_by_the_graph_that_ships(run_without, files):
 
 NEEDS_TORCH = (
     "train pad_sentinel-10m --tiles tiles -o run",
-    "predict optical.tif --sar sar.tif --bundle sentinel-10m -o map.tif",
     "export sentinel-10m -o onnx",
 )
 
@@ -152,6 +151,25 @@ def test_what_needs_torch_says_so_in_two_lines(run_without, files):
         assert wrong.startswith(f"error: rsfuse {command.split()[0]} needs "), answer.stderr
         assert hint == "hint: pip install 'rsfuse[full]'"
         assert "Traceback" not in answer.stderr
+    assert sorted(files.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [
+        ("predict optical.tif --sar sar.tif --bundle sentinel-10m -o map.tif", "--bundle sentinel-10m-onnx"),
+        ("predict optical.tif --sar sar.tif --bundle demo -o map.tif", "rsfuse export it where torch is"),
+        ("demo -o shown", "rsfuse export it where torch is"),
+    ],
+)
+def test_weights_of_torch_name_the_graph_that_needs_none(run_without, files, command, instead):
+    before = sorted(files.iterdir())
+    (answer,) = run_without(EXTRAS["full"], command)
+    wrong, hint = answer.stderr.splitlines()[-2:]
+    assert answer.code == 2, answer.stderr
+    assert wrong.endswith("has weights for torch, which is not installed")
+    assert instead in hint
+    assert "pip install 'rsfuse[full]'" in hint
     assert sorted(files.iterdir()) == before
 
 

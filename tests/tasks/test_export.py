@@ -246,6 +246,13 @@ def test_a_bundle_is_never_exported_over_itself(bundle):
     assert sorted(bundle.folder.iterdir()) == before
 
 
+def test_patches_that_memory_does_not_suffice_for_are_refused_with_what_they_need(bundle, tmp_path):
+    with pytest.raises(BundleError, match=r"patches of 1000000 px need about [\d,]+\.\d GB") as caught:
+        export(bundle.folder, tmp_path / "onnx", ExportSettings(patch=10**6))
+    assert caught.value.hint == "choose a smaller --patch"
+    assert not (tmp_path / "onnx").exists()
+
+
 def test_places_that_cannot_be_are_told_before_the_work(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "write_graph", None)
     (tmp_path / "file").touch()

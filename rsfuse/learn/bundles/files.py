@@ -43,9 +43,10 @@ def find_bundle(bundle: str | Path) -> Path:
     for folder in (Path(bundle), bundles_folder() / bundle):
         if (folder / MANIFEST).is_file():
             return folder
+    is_there = Path(bundle).exists()
     raise BundleError(
-        f"there is no bundle {str(bundle)!r}",
-        hint=f"choose one of: {', '.join(bundle_names())}; or name a folder that `rsfuse train` made",
+        f"{bundle} is no bundle: it has no {MANIFEST}" if is_there else f"there is no bundle {str(bundle)!r}",
+        hint=f"choose one of: {', '.join(bundle_names())}; or name a folder that rsfuse train or rsfuse export made",
     )
 
 

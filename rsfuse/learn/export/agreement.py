@@ -20,7 +20,7 @@ from rsfuse.metrics import Confusion
 Run = Callable[[Sequence[Floats]], list[Floats]]
 """Both inputs (N, C, h, w) to scores and probabilities (N, K, h, w), or to sharpened bands (N, B, h, w) alone."""
 
-_AT_ONCE = 2  # patches: a graph that is right for one alone shows here
+AT_ONCE = 2  # patches: a graph that is right for one alone shows here
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def compare(
     """
     judge = _classes if divisor is None else partial(_numbers, divisor)
     total: _Counts | None = None
-    for first in range(0, len(patches), _AT_ONCE):
-        batch = patches[first : first + _AT_ONCE]
+    for first in range(0, len(patches), AT_ONCE):
+        batch = patches[first : first + AT_ONCE]
         images = [np.stack(each) for each in zip(*(patch.images for patch in batch), strict=True)]
         for patch, *outputs in zip(batch, *expect(images), *find(images), strict=True):
             half = len(outputs) // 2

@@ -22,7 +22,7 @@ from rsfuse.learn.export.samples import (
 from rsfuse.learn.inference.agreement import agree
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legend import NODATA
-from rsfuse.raster.scene import Sample, Scene
+from rsfuse.raster.scene import Bands, Sample, Scene
 from rsfuse.raster.tiles import TileEntry, TileSet
 
 
@@ -80,7 +80,9 @@ def _filled_up(sample: Sample, side: int) -> Sample:
     return Sample(*(filled_up(each, side) for each in (sample.optical, sample.sar, sample.valid)))
 
 
-def scene_samples(bundle: Bundle, optical: Path | None, sar: Path | None, side: int) -> PatchSamples:
+def scene_samples(
+    bundle: Bundle, optical: Path | None, sar: Path | None, side: int, *, bands: Bands | None = None
+) -> PatchSamples:
     """Patches spread over a scene, those where most pixels have data of both sensors.
 
     Raises:
@@ -88,7 +90,7 @@ def scene_samples(bundle: Bundle, optical: Path | None, sar: Path | None, side: 
         GridMismatchError: if the two do not overlap.
         BundleError: if the bundle cannot read the scene.
     """
-    with Scene(optical, sar) as scene:
+    with Scene(optical, sar, bands=bands or Bands()) as scene:
         agree(scene, bundle)
         scaler = Scaler(bundle.manifest.inputs, bundle.manifest.statistics or scene.statistics())
         windows = [Window(left, top, side, side) for top, left in places_in(Plan.sliding(*scene.grid.shape, size=side))]

@@ -74,7 +74,9 @@ def _coarse(window: Window, ratio: int) -> Window:
     return Window(*(int(each) // ratio for each in window.flatten()))
 
 
-def pair_samples(bundle: SharpeningBundle, pan: Path, ms: Path, side: int) -> PatchSamples:
+def pair_samples(
+    bundle: SharpeningBundle, pan: Path, ms: Path, side: int, *, bands: tuple[int, ...] | None = None
+) -> PatchSamples:
     """Patches spread over a pair of rasters, those where most pixels have data.
 
     Raises:
@@ -83,7 +85,7 @@ def pair_samples(bundle: SharpeningBundle, pan: Path, ms: Path, side: int) -> Pa
         BundleError: if the bundle cannot sharpen the pair.
     """
     told = f"{pan.name} and {ms.name}"
-    with PanMsScene(pan, ms) as scene:
+    with PanMsScene(pan, ms, bands=bands) as scene:
         plan = Plan.sliding(*scene.grid.shape, size=side, multiple=scene.ratio)
         agree_to_sharpen(scene, bundle, plan)
         windows = [Window(left, top, side, side) for top, left in places_in(plan)]

@@ -86,7 +86,8 @@ class Session:
 
 def usable_providers() -> list[str]:
     """What onnxruntime can compute with on this machine, the fastest first."""
-    return [each for each in onnxruntime.get_available_providers() if each not in (CUDA, TENSORRT) or _gpus()]
+    built = onnxruntime.get_available_providers()
+    return [each for each in (TENSORRT, CUDA, CPU) if each in built and (each == CPU or _gpus())]
 
 
 def _candidates(device: str) -> list[str]:
@@ -115,12 +116,18 @@ def _candidates(device: str) -> list[str]:
 
 def _open(path: Path, device: str) -> Any:
     """The session; None where the device cannot be used."""
+    if not path.is_file():
+        raise BundleError(
+            f"{path} cannot be loaded: there is no such file", hint="copy the bundle anew, or export it anew"
+        )
     onnxruntime.set_default_logger_severity(_FATAL)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
     options.intra_op_num_threads = _threads()
     # with patterns, each shape of batch takes a block of its own, beside what the first run of it has left unused
     options.enable_mem_pattern = False
+    # a waiting thread that spins takes the core that a reader, or somebody else, could use
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device != "cpu":
         with redirect_stdout(StringIO()):  # it prints which it did not find
             onnxruntime.preload_dlls()  # CUDA's libraries from packages of Python, where they came so
@@ -159,11 +166,11 @@ def _shapes(values: Sequence[Any]) -> dict[str, Shape]:
 def _providers(path: Path, device: str) -> list[Any]:
     """Each takes what those before it cannot."""
     kind, _, number = device.partition(":")
-    gpu = {"device_id": number}
+    cuda = (CUDA, {"device_id": number, "use_tf32": "0"})  # spectra are products, and want more than 10 bits
     if kind == "tensorrt":
         cache = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": str(path.parent / "tensorrt")}
-        return [(TENSORRT, {**gpu, **cache}), (CUDA, gpu), CPU]
-    return [(CUDA, gpu), CPU] if kind == "cuda" else [CPU]
+        return [(TENSORRT, {"device_id": number, **cache}), cuda, CPU]
+    return [cuda, CPU] if kind == "cuda" else [CPU]
 
 
 def _gpus() -> int:

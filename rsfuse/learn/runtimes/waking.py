@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from rsfuse.errors import BundleError
+from rsfuse.learn.bundles.files import bundle_names
 from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.bundles.sharpening import SharpeningBundle
 from rsfuse.learn.inference.predictor import Precision, Predictor, SharpeningPredictor
@@ -26,6 +28,7 @@ def wake(
         BundleError: if the device is not there, the network cannot be loaded, or it cannot be run so.
     """
     if bundle.manifest.onnx is None:
+        _check_torch(bundle)
         from rsfuse.learn.runtimes.eager import EagerPredictor
 
         return EagerPredictor(bundle, device=device, precision=precision, looks=looks, whole=whole, compiled=compiled)
@@ -46,12 +49,24 @@ def wake_sharpening(bundle: SharpeningBundle, *, device: str = "auto") -> Sharpe
         BundleError: if the device is not there, or the network cannot be loaded.
     """
     if bundle.manifest.onnx is None:
+        _check_torch(bundle)
         from rsfuse.learn.runtimes.eager import EagerSharpeningPredictor
 
         return EagerSharpeningPredictor(bundle, device=device)
     from rsfuse.learn.runtimes.exported import ExportedSharpeningPredictor
 
     return ExportedSharpeningPredictor(bundle, device=device)
+
+
+def _check_torch(bundle: Bundle | SharpeningBundle) -> None:
+    """Refuse weights of torch where that is not installed, and say what does without it."""
+    if find_spec("torch") is None:
+        graph = f"{bundle.name}-onnx"
+        other = f"--bundle {graph}" if graph in bundle_names() else "rsfuse export it where torch is"
+        raise BundleError(
+            f"bundle {bundle.name} has weights for torch, which is not installed",
+            hint=f"take its graph, which needs no torch: {other}; or pip install 'rsfuse[full]'",
+        )
 
 
 def _refuse(bundle: Bundle, option: str, why: str) -> None:

@@ -22,7 +22,7 @@ from rsfuse.learn.export.samples import fullest
 from rsfuse.learn.export.sharpening import pair_samples, set_samples
 from rsfuse.learn.scaling import Scaler
 from rsfuse.legends import LEGENDS
-from rsfuse.raster.scene import Scene
+from rsfuse.raster.scene import Bands, Scene
 from rsfuse.raster.sharpening.patches import SharpeningSet, write_sharpening_set
 
 DIVISOR, BANDS = 1023, ("blue", "green", "red", "nir")
@@ -172,6 +172,15 @@ def test_a_scene_may_be_smaller_than_a_patch(bundle, tmp_path):
     assert [image.shape for image in patch.images] == [(3, 64, 64), (1, 64, 64)]
     assert patch.valid.sum() == 40 * 50
     assert patch.labels is None
+
+
+def test_bands_of_a_scene_can_be_chosen(bundle, tmp_path):
+    four = np.random.default_rng(0).integers(1, 255, (4, 80, 80), np.uint8)
+    path, chosen = write(tmp_path / "four.tif", four), write(tmp_path / "chosen.tif", four[[2, 1, 0]])
+    found = scene_samples(bundle, path, None, 64, bands=Bands((3, 2, 1)))
+    expected = scene_samples(bundle, chosen, None, 64)
+    for one, other in zip(found.patches, expected.patches, strict=True):
+        np.testing.assert_array_equal(one.images[0], other.images[0])
 
 
 def test_scenes_that_cannot_be_mapped_are_refused(bundle, tmp_path):

@@ -225,5 +225,5 @@ def _file(path: Path) -> str:
 
 def _digest(bundle: Bundle) -> str:
     """First characters of a checksum over what a bundle computes with."""
-    parts = [bundle.folder / MANIFEST, *sorted(bundle.folder.glob(f"{bundle.weights.name}*"))]
+    parts = sorted([*bundle.folder.glob(MANIFEST), *bundle.folder.glob(f"{bundle.weights.name}*")])
     return hashlib.sha256(b"".join(path.read_bytes() for path in parts)).hexdigest()[:12]

@@ -126,8 +126,6 @@ def _open(path: Path, device: str) -> Any:
     options.intra_op_num_threads = _threads()
     # with patterns, each shape of batch takes a block of its own, beside what the first run of it has left unused
     options.enable_mem_pattern = False
-    # a waiting thread that spins takes the core that a reader, or somebody else, could use
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if device != "cpu":
         with redirect_stdout(StringIO()):  # it prints which it did not find
             onnxruntime.preload_dlls()  # CUDA's libraries from packages of Python, where they came so

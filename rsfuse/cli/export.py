@@ -17,7 +17,8 @@ _COMPARED = "What the graph is compared on"
 
 def export(
     bundle: Annotated[
-        str, typer.Argument(help="Bundle: a name that ships, or a folder that training made.", show_default=False)
+        str,
+        typer.Argument(metavar="BUNDLE", help="A name that ships, or a folder that training made.", show_default=False),
     ],
     out: Annotated[
         Path,

@@ -126,14 +126,17 @@ def test_a_graph_gives_what_torch_gives_at_any_batch(build, name, tmp_path):
         assert error(got["scores" if isinstance(network, FusionNetwork) else "sharp"], want) < 1e-5
 
 
-@pytest.mark.parametrize(("precision", "most"), [("float16", 0.02), ("int8", 0.1)])
+@pytest.mark.parametrize("precision", ["float16", "int8"])
 @pytest.mark.parametrize(("build", "name"), list(every_network(quick=())))
-def test_every_network_has_graphs_of_fewer_bits(build, name, precision, most, tmp_path):
+def test_every_network_has_graphs_of_fewer_bits(build, name, precision, tmp_path):
     network, inputs = build(name)
     write_graph(network, inputs, tmp_path / "network.onnx", precision)
     given = images(inputs, 2)
-    got = run(tmp_path / "network.onnx", inputs, given)
-    assert error(got["scores" if isinstance(network, FusionNetwork) else "sharp"], torch_says(network, given)) < most
+    got, want = run(tmp_path / "network.onnx", inputs, given), torch_says(network, given)
+    with torch.autocast("cpu", torch.float16):
+        halved = error(torch_says(network, given), want)  # what half precision costs in torch
+    most = 0.1 if precision == "int8" else 2 * halved + 1e-3
+    assert error(got["scores" if isinstance(network, FusionNetwork) else "sharp"], want) < most
 
 
 @pytest.mark.slow

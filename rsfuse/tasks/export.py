@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ class _Export:
 
     def check_memory(self) -> None:
         """Refuse patches that torch cannot see here, as far as that can be told."""
-        needed = with_overhead(AT_ONCE * (self._patch_bytes() or 0))
+        needed = with_overhead(AT_ONCE * (self._patch_bytes or 0))
         if needed > free_memory():
             raise BundleError(
                 f"{AT_ONCE} patches of {self.patch.size} px need about {needed / 1e9:,.1f} GB in torch, "
@@ -235,7 +236,7 @@ class _Export:
             largest_error=measured.largest_error,
             differing=measured.differing,
         )
-        exported = Exported(precision=precision, opset=opset, patch_bytes=self._patch_bytes(), agreement=agreement)
+        exported = Exported(precision=precision, opset=opset, patch_bytes=self._patch_bytes, agreement=agreement)
         manifest = self.bundle.manifest.model_copy(update={"onnx": exported, "patch": self.patch})
         maps = isinstance(self.bundle, Bundle)
         describe(folder, manifest, exported_card(self.bundle.card, exported, self.patch.size, maps=maps))
@@ -263,6 +264,7 @@ class _Export:
             hint=_advice(self.settings, is_exact=is_exact),
         )
 
+    @cached_property
     def _patch_bytes(self) -> int | None:
         """Of tensors of one patch; a network that sharpens cannot be followed."""
         if isinstance(self.bundle, SharpeningBundle):

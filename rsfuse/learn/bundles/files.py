@@ -7,13 +7,15 @@ that was exported `network.onnx` instead of the weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import yaml
 from pydantic import BaseModel
 
 from rsfuse.errors import BundleError
+from rsfuse.learn.bundles.exported import Exported
 from rsfuse.shipped import bundles_folder
 from rsfuse.strict import checked, read_mapping
 
@@ -27,6 +29,45 @@ LAND_COVER, SHARPENING = "land cover", "sharpening"
 
 
 Manifest = TypeVar("Manifest", bound=BaseModel)
+
+
+class Described(Protocol):
+    """A manifest, as far as all of them say the same."""
+
+    @property
+    def onnx(self) -> Exported | None:
+        """Of a bundle that was exported; None for weights of torch."""
+
+
+DescribedT = TypeVar("DescribedT", bound=Described)
+
+
+@dataclass(frozen=True)
+class BundleFolder(Generic[DescribedT]):
+    """A trained network, and what running it takes, whatever it does.
+
+    Args:
+        folder: where it lies.
+        manifest: what stands in `bundle.yaml`.
+    """
+
+    folder: Path
+    manifest: DescribedT
+
+    @property
+    def name(self) -> str:
+        """Name of its folder."""
+        return self.folder.name
+
+    @property
+    def weights(self) -> Path:
+        """The file that its network is in."""
+        return self.folder / (WEIGHTS if self.manifest.onnx is None else GRAPH)
+
+    @property
+    def card(self) -> str:
+        """What a person should know before trusting what it gives, in Markdown."""
+        return (self.folder / CARD).read_text(encoding="utf-8").rstrip()
 
 
 def bundle_names() -> list[str]:
@@ -83,11 +124,6 @@ def read_manifest(folder: Path, schema: type[Manifest], kind: str) -> Manifest:
             hint="update rsfuse: pip install --upgrade rsfuse",
         )
     return checked(schema, data, str(folder / MANIFEST), kind=BundleError, hint="train the bundle anew")
-
-
-def read_card(folder: Path) -> str:
-    """What a person should know before trusting a bundle, in Markdown."""
-    return (folder / CARD).read_text(encoding="utf-8").rstrip()
 
 
 def load_weights(folder: Path, network: nn.Module) -> nn.Module:

@@ -14,13 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundles.exported import Exported
 from rsfuse.learn.bundles.files import (
-    GRAPH,
     LAND_COVER,
     VERSION,
-    WEIGHTS,
+    BundleFolder,
     find_bundle,
     load_weights,
-    read_card,
     read_manifest,
     write_bundle,
 )
@@ -73,16 +71,13 @@ class BundleManifest(Strict):
 
 
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(BundleFolder[BundleManifest]):
     """A trained network that maps land cover, and what running it takes.
 
     Args:
         folder: where it lies.
         manifest: what stands in `bundle.yaml`.
     """
-
-    folder: Path
-    manifest: BundleManifest
 
     @classmethod
     def open(cls, bundle: str | Path = DEFAULT_BUNDLE) -> Bundle:
@@ -95,24 +90,9 @@ class Bundle:
         return cls(folder, read_manifest(folder, BundleManifest, LAND_COVER))
 
     @property
-    def name(self) -> str:
-        """Name of its folder."""
-        return self.folder.name
-
-    @property
     def legend(self) -> Legend:
         """Classes of its maps, in the order of its scores."""
         return Legend.from_dict(self.manifest.legend)
-
-    @property
-    def weights(self) -> Path:
-        """The file that its network is in."""
-        return self.folder / (WEIGHTS if self.manifest.onnx is None else GRAPH)
-
-    @property
-    def card(self) -> str:
-        """What a person should know before trusting its maps, in Markdown."""
-        return read_card(self.folder)
 
     def network(self) -> nn.Module:
         """The network with its trained weights, ready to predict, on the CPU.

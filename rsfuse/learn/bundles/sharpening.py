@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from rsfuse.errors import RecipeError
 from rsfuse.learn.bundles.exported import Exported
 from rsfuse.learn.bundles.files import (
-    GRAPH,
     SHARPENING,
     VERSION,
-    WEIGHTS,
+    BundleFolder,
     bundle_kind,
     bundle_names,
     find_bundle,
     load_weights,
-    read_card,
     read_manifest,
     write_bundle,
 )
@@ -53,16 +51,13 @@ class SharpeningManifest(Strict):
 
 
 @dataclass(frozen=True)
-class SharpeningBundle:
+class SharpeningBundle(BundleFolder[SharpeningManifest]):
     """A trained network that sharpens, and what running it takes.
 
     Args:
         folder: where it lies.
         manifest: what stands in `bundle.yaml`.
     """
-
-    folder: Path
-    manifest: SharpeningManifest
 
     @classmethod
     def open(cls, bundle: str | Path) -> SharpeningBundle:
@@ -73,21 +68,6 @@ class SharpeningBundle:
         """
         folder = find_bundle(bundle)
         return cls(folder, read_manifest(folder, SharpeningManifest, SHARPENING))
-
-    @property
-    def name(self) -> str:
-        """Name of its folder."""
-        return self.folder.name
-
-    @property
-    def weights(self) -> Path:
-        """The file that its network is in."""
-        return self.folder / (WEIGHTS if self.manifest.onnx is None else GRAPH)
-
-    @property
-    def card(self) -> str:
-        """What a person should know before trusting its images, in Markdown."""
-        return read_card(self.folder)
 
     def network(self) -> nn.Module:
         """The network with its trained weights, ready to sharpen, on the CPU.

@@ -51,7 +51,7 @@ def run_graph(path: Path, inputs: Sequence[GraphInput], *, maps: bool) -> Run:
 
     def run(images: Sequence[Floats]) -> list[Floats]:
         given = {each.name: image for each, image in zip(inputs, images, strict=True)}
-        return [session.run(output, given) for output in outputs]
+        return session.run_each(outputs, given)
 
     return run
 

@@ -93,7 +93,7 @@ class Predictor(Scores, Protocol):
 
 def default_batch(predictor: Scores) -> int:
     """Patches that go through a network together, where the user names no number."""
-    return BATCH_CPU if predictor.device == "cpu" else BATCH_GPU
+    return BATCH_GPU if predictor.device.startswith(("cuda", "tensorrt")) else BATCH_CPU
 
 
 def probabilities(predictor: Predictor, samples: Sequence[Sample], scaler: Scaler) -> NDArray[np.float32]:

@@ -66,10 +66,14 @@ class Session:
         self.inputs, self.outputs = _shapes(self._session.get_inputs()), _shapes(self._session.get_outputs())
 
     def run(self, output: str, inputs: dict[str, NDArray[np.float32]]) -> NDArray[np.float32]:
-        """One output.
+        """One output; see `run_each`."""
+        return self.run_each([output], inputs)[0]
+
+    def run_each(self, outputs: Sequence[str], inputs: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Outputs of one pass through the graph.
 
         Args:
-            output: its name.
+            outputs: their names.
             inputs: by name, all that the graph has; others are left out.
 
         Raises:
@@ -78,7 +82,7 @@ class Session:
         """
         fed = {name: np.ascontiguousarray(inputs[name]) for name in self.inputs}
         try:
-            found: NDArray[np.float32] = self._session.run([output], fed)[0]
+            found: list[NDArray[np.float32]] = self._session.run(list(outputs), fed)
         except _ERRORS as error:
             raise _told(error, f"{self._path} cannot be run on {self.device}", "choose another --device") from error
         return found

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import rasterio
@@ -32,6 +32,13 @@ from rsfuse.raster.painted import category_names, names_beside, paint
 _MOST_HALVES = BLOCK.bit_length() - 1  # of a row of blocks; a map of 262,144 px is then one block wide
 
 
+class Band(NamedTuple):
+    """What a raster says of a band: its name, and the unit of its numbers."""
+
+    name: str
+    unit: str = ""
+
+
 @dataclass(frozen=True)
 class Content:
     """What the pixels of a raster are.
@@ -43,6 +50,7 @@ class Content:
         legend: what the numbers mean, if they are codes.
         like: a raster whose bands are called, measured and coloured alike; None if there is none.
         like_bands: of that raster; None for all but transparency.
+        bands: where there is no such raster.
         gapless: every pixel is data: it takes neither a number nor a mask.
         packed: becomes a cloud optimised GeoTIFF; else a plain one in blocks, without overviews.
         tags: what the file says of itself.
@@ -54,6 +62,7 @@ class Content:
     legend: Legend | None = None
     like: Path | None = None
     like_bands: tuple[int, ...] | None = None
+    bands: tuple[Band, ...] = ()
     gapless: bool = False
     packed: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -115,6 +124,9 @@ class Draft:
                 transparent = alpha_bands(like)
                 plain = tuple(band for band in like.indexes if band not in transparent)
                 describe_like(file, like, self._content.like_bands or plain)
+        elif self._content.bands:
+            file.descriptions = [band.name for band in self._content.bands]
+            file.units = [band.unit for band in self._content.bands]
 
     def write(self, window: Window, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
         """Take a window whose edges are those of blocks or of the raster.

@@ -23,19 +23,21 @@ class Layer:
     Args:
         path: of the finished file.
         bands: names of its bands.
-        dtype: "uint8", or "float16", which a file holds as float32: its last 13 bits are 0 and pack well.
+        dtype: of its numbers; a file holds "float16" as float32: its last 13 bits are 0 and pack well.
         legend: what the codes mean, where it holds class codes.
         nodata: what stands where nothing is known; None if there is no such number.
         scale: what 1 stands for; GDAL's programs multiply by it where they are asked to.
+        packed: its parts are, while they wait; what is noise is not worth it.
         tags: whatever else the file shall say of itself.
     """
 
     path: Path
     bands: tuple[str, ...] = ("",)
-    dtype: Literal["uint8", "float16"] = "uint8"
+    dtype: Literal["uint8", "uint16", "float16", "float32"] = "uint8"
     legend: Legend | None = None
     nodata: float | None = NODATA
     scale: float = 1.0
+    packed: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -184,7 +184,8 @@ class MapParts:
     def _write(self, path: Path, layer: Layer, pixels: NDArray[Any]) -> None:
         height, width = pixels.shape[1:]
         shape = {"count": len(pixels), "height": height, "width": width}
-        with quiet(), rasterio.open(path, "w", **shape, dtype=layer.stored_dtype, **_PART) as file:
+        part = _PACKED_PART if layer.packed else _PART
+        with quiet(), rasterio.open(path, "w", **shape, dtype=layer.stored_dtype, **part) as file:
             file.write(pixels.astype(layer.stored_dtype, copy=False))
         with path.open("rb") as written:
             os.fsync(written.fileno())
@@ -200,9 +201,7 @@ _PART = {
     "tiled": True,
     "blockxsize": BLOCK,
     "blockysize": BLOCK,
-    "compress": "DEFLATE",
-    "zlevel": 1,  # it lives for minutes
     "interleave": "band",
     "bigtiff": "IF_SAFER",
-    "num_threads": "ALL_CPUS",
 }
+_PACKED_PART = {**_PART, "compress": "DEFLATE", "zlevel": 1, "num_threads": "ALL_CPUS"}  # it lives for minutes

@@ -68,20 +68,33 @@ def open_raster(path: Path) -> DatasetReader:
     Raises:
         SceneError: if it is missing or not a raster.
     """
+    if not path.exists():
+        raise SceneError(f"{path} does not exist", hint="check the path")
+    return open_source(str(path), str(path))
+
+
+def open_source(source: str, name: str) -> DatasetReader:
+    """Whatever GDAL opens: a path, a member of an archive, the text of a virtual raster.
+
+    Args:
+        source: in GDAL's words.
+        name: of it in messages.
+
+    Raises:
+        SceneError: if it is not a raster.
+    """
     try:
-        if not path.exists():
-            raise SceneError(f"{path} does not exist", hint="check the path")
         with quiet():
-            return rasterio.open(path)
+            return rasterio.open(source)
     except GDAL_ERRORS as error:
         raise SceneError(
-            f"{path} cannot be read as a raster: {_told(error)}",
+            f"{name} cannot be read as a raster: {_told(error)}",
             hint="give a raster that GDAL knows, such as a GeoTIFF; rsfuse doctor lists the formats",
         ) from error
 
 
 @contextmanager
-def reading(path: Path, window: Window) -> Iterator[None]:
+def reading(path: Path | str, window: Window) -> Iterator[None]:
     """Turn what goes wrong while a window is read into an error of the user's.
 
     Raises:

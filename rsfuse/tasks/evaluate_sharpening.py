@@ -23,7 +23,7 @@ from rsfuse.raster.disk import replace_text, writing
 from rsfuse.raster.sharpening.judged import WithoutReference, WithReference
 from rsfuse.raster.sharpening.offset import Offset, measure_offset, undone
 from rsfuse.raster.sharpening.scene import PanMsScene
-from rsfuse.raster.sharpening.windows import Windows, each_window
+from rsfuse.raster.windows import Windows, each_window
 from rsfuse.reports.evaluation import sharpening_exports
 from rsfuse.tasks.progress import Progress, Stages, unseen
 

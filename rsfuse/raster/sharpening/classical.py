@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.geometry.sharpening.methods import Injection
 from rsfuse.raster.sharpening.scene import PanMsScene
-from rsfuse.raster.sharpening.windows import Windows, each_window
+from rsfuse.raster.windows import Windows, each_window
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from rsfuse.geometry.sharpening.filters import Image, Span
 from rsfuse.geometry.sharpening.moments import Moments, PairMoments
 from rsfuse.geometry.sharpening.sensors import SensorGains
 from rsfuse.raster.sharpening.scene import PanMsScene
-from rsfuse.raster.sharpening.windows import each_window
+from rsfuse.raster.windows import each_window
 
 Progress = Callable[[int, int], None]
 Mask = NDArray[np.bool_]

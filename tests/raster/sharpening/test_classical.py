@@ -9,7 +9,7 @@ import rasterio
 
 from rsfuse.geometry.sharpening.methods import METHODS, LinearInjection, RatioInjection, fit
 from rsfuse.geometry.sharpening.sensors import SENSORS
-from rsfuse.raster.sharpening import windows as several
+from rsfuse.raster import in_order as several
 from rsfuse.raster.sharpening.classical import Sharpener
 from rsfuse.raster.sharpening.moments import measure_pair
 from rsfuse.raster.sharpening.scene import PanMsScene

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Protocol, TypeVar
 
-from threadpoolctl import threadpool_limits
-
 from rsfuse.geometry.sharpening.filters import Span
-from rsfuse.raster.cores import usable_cores
+from rsfuse.raster.in_order import in_order, worker_count
 from rsfuse.raster.opening import Closing
-
-_AHEAD = 2  # windows that wait, for each worker
-_MOST_WORKERS = 8  # what reads and writes files does not keep up with more
 
 Made = TypeVar("Made")
 Source = TypeVar("Source", bound=Closing)
@@ -45,29 +38,18 @@ def each_window(
     Raises:
         SceneError: if a file is truncated or damaged.
     """
-    workers = min(usable_cores(), _MOST_WORKERS)
     with ExitStack() as opened:
-        # workers share the cores out among themselves: teams of threads inside matrix products would stand in their way
-        opened.enter_context(threadpool_limits(1, user_api="blas"))
         sources: SimpleQueue[Source] = SimpleQueue()
-        for _ in range(workers):
+        for _ in range(worker_count()):
             another = source.again()
             opened.enter_context(another)
             sources.put(another)
 
-        def one(rows: Span, columns: Span) -> Made:
+        def one(window: tuple[Span, Span]) -> Made:
             own = sources.get()
             try:
-                return work(own, rows, columns)
+                return work(own, *window)
             finally:
                 sources.put(own)
 
-        pool = opened.enter_context(ThreadPoolExecutor(workers, "windows"))
-        opened.callback(pool.shutdown, cancel_futures=True)
-        coming: deque[Future[Made]] = deque()
-        for window in windows:
-            coming.append(pool.submit(one, *window))
-            if len(coming) > _AHEAD * workers:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+        yield from in_order(windows, one)

@@ -1,0 +1,101 @@
+"""A raster that grows by rows of blocks: a run that was stopped is gone on with, and in the end it is one GeoTIFF."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from rsfuse.geometry.grid import Grid
+from rsfuse.raster.draft import Content, Draft
+from rsfuse.raster.map_layer import BLOCK, Layer
+from rsfuse.raster.map_parts import MapParts
+
+
+class GrowingRaster:
+    """A raster on its way to the disk, whose finished rows outlive the process.
+
+    Args:
+        path: of the finished file; what is there is replaced in one go.
+        grid: where its pixels lie.
+        content: of one type with a number for no data, in every band of a pixel or in none.
+        asked: what the pixels depend on, as plain data: asking for the same goes on with a run that was stopped.
+        overwrite: whether rows of a run that asked for something else may go.
+
+    Raises:
+        OutputError: if an earlier run asked for something else, or one is at work.
+    """
+
+    def __init__(
+        self, path: Path, grid: Grid, content: Content, asked: Mapping[str, Any], *, overwrite: bool = False
+    ) -> None:
+        self._path, self._grid, self._content = path, grid, content
+        dtype = cast(Any, np.dtype(content.dtype).name)
+        layer = Layer(path, ("",) * content.count, dtype, nodata=content.nodata, packed=False)
+        self._parts = MapParts([layer], grid, asked, overwrite=overwrite)
+        self._sealed = self._failed = False
+
+    @property
+    def folder(self) -> Path:
+        """Where the rows lie until the raster is sealed; what else is put there goes with them."""
+        return self._parts.folder
+
+    @property
+    def rows(self) -> int:
+        """How many are there, from the top; those of an earlier run at first."""
+        return self._parts.rows
+
+    def add(self, pixels: NDArray[Any]) -> None:
+        """Put the next row of blocks on the disk for good.
+
+        Args:
+            pixels: (B, h, W), the number for no data where there is none.
+
+        Raises:
+            OutputError: if the disk is full.
+        """
+        self._parts.add([pixels])
+
+    def seal(self) -> None:
+        """Pack all rows, and give the file its name; done at the end of a `with` as well.
+
+        Raises:
+            OutputError: if the disk is full.
+        """
+        if self._sealed:
+            return
+        with Draft(self._path, self._grid, self._content) as draft:
+            for top, (pixels,) in self._parts.blocks():
+                for left in range(0, self._grid.width, _WIDE):
+                    part = pixels[:, :, left : left + _WIDE]
+                    window = Window(left, top, part.shape[2], part.shape[1])
+                    draft.write(window, part, has_data(part, self._content.nodata))
+        self._sealed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
+        self._failed = kind is not None
+        try:
+            if kind is None:
+                self.seal()
+        finally:
+            with suppress(OSError):
+                self._parts.close(keep=self._failed or not self._sealed)
+
+
+def has_data(pixels: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
+    """Where pixels (B, h, w) are data: there, no band holds the number for no data."""
+    if nodata is None:
+        return np.ones(pixels.shape[1:], np.bool_)
+    return np.asarray(~np.isnan(pixels).any(0) if np.isnan(nodata) else (pixels != nodata).all(0))
+
+
+_WIDE = 4 * BLOCK  # columns that are written together

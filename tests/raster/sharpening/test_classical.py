@@ -13,6 +13,7 @@ from rsfuse.raster import in_order as several
 from rsfuse.raster.sharpening.classical import Sharpener
 from rsfuse.raster.sharpening.moments import measure_pair
 from rsfuse.raster.sharpening.scene import PanMsScene
+from rsfuse.raster.windows import each_window
 
 SENSOR, SHAPE = SENSORS["ikonos"], (160, 176)
 
@@ -98,7 +99,7 @@ def test_what_fails_in_one_window_is_told_and_the_rest_given_up(pair):
         return rows
 
     with PanMsScene(*pair) as scene, pytest.raises(ValueError, match="a bad block"):
-        list(several.each_window(scene, cut((1, 176)), work))
+        list(each_window(scene, cut((1, 176)), work))
     assert len(done) < 130
 
 

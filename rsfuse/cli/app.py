@@ -19,6 +19,7 @@ from rsfuse.cli import (
     mosaic,
     pansharpen,
     predict,
+    prepare,
     recipes,
     show,
     tile,
@@ -60,6 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("prepare")(prepare.prepare)
 app.command("coreg")(coreg.coreg)
 app.command("tile")(tile.tile)
 app.command("train")(train.train)

@@ -10,10 +10,15 @@ import typer
 from rsfuse.cli import options, show
 from rsfuse.cli.set_info import show_patches, show_tiles
 
+_DOUBTS = "not_understood"
+
 
 def info(
     thing: Annotated[
-        str, typer.Argument(help="A raster, a folder of tiles, a bundle or a recipe.", show_default=False)
+        str, typer.Argument(
+            help="A raster, a product of a satellite (folder or archive), a folder of tiles, a bundle or a recipe.",
+            show_default=False,
+        )
     ],
     sheet: Annotated[
         Path | None,
@@ -30,7 +35,7 @@ def info(
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Show what rsfuse understands of a raster, a folder of tiles, a bundle or a recipe.
+    """Show what rsfuse understands of a raster, a product, a folder of tiles, a bundle or a recipe.
 
     Of tiles a contact sheet is drawn as well: optical, SAR and labels of a few of every split.
     """
@@ -80,8 +85,17 @@ def _show(thing: str, found: dict[str, Any]) -> None:
         show_tiles(Path(thing), found)
     elif found["kind"] == "sharpening":
         show_patches(thing, found)
+    elif found["kind"] == "product":
+        _show_product(thing, found)
     else:
         _show_anything(thing, found)
+
+
+def _show_product(thing: str, found: dict[str, Any]) -> None:
+    """What was understood as a table, and below it what was not."""
+    show.table(thing, ("what", "value"), [(key, _short(value)) for key, value in found.items() if key != _DOUBTS])
+    for doubt in found[_DOUBTS]:
+        show.line(f"not understood: {doubt}")
 
 
 def _show_anything(thing: str, found: dict[str, Any]) -> None:

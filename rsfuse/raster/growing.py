@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from rsfuse.errors import OutputError, SceneError
 from rsfuse.geometry.grid import Grid
+from rsfuse.geometry.sharpening.filters import Span
 from rsfuse.raster.draft import Content, Draft
 from rsfuse.raster.map_layer import BLOCK, Layer
 from rsfuse.raster.map_parts import MapParts
@@ -39,7 +41,7 @@ class GrowingRaster:
         dtype = cast(Any, np.dtype(content.dtype).name)
         layer = Layer(path, ("",) * content.count, dtype, nodata=content.nodata, packed=False)
         self._parts = MapParts([layer], grid, asked, overwrite=overwrite)
-        self._sealed = self._failed = False
+        self._sealed = False
 
     @property
     def folder(self) -> Path:
@@ -51,16 +53,35 @@ class GrowingRaster:
         """How many are there, from the top; those of an earlier run at first."""
         return self._parts.rows
 
-    def add(self, pixels: NDArray[Any]) -> None:
-        """Put the next row of blocks on the disk for good.
+    def missing(self) -> list[tuple[Span, Span]]:
+        """Rows and columns of the blocks that are not there yet, row by row."""
+        height, width = self._grid.shape
+        return [
+            ((top, min(top + BLOCK, height)), (left, min(left + BLOCK, width)))
+            for top in range(self.rows, height, BLOCK)
+            for left in range(0, width, BLOCK)
+        ]
+
+    def take(self, blocks: Iterable[NDArray[Any]], progress: Callable[[int, int], None]) -> None:
+        """Put blocks on the disk for good, row by row.
 
         Args:
-            pixels: (B, h, W), the number for no data where there is none.
+            blocks: (B, h, w) of each of `missing`, in that order, the number for no data where there is none.
+            progress: told of blocks, those of an earlier run among them.
 
         Raises:
             OutputError: if the disk is full.
         """
-        self._parts.add([pixels])
+        height, width = (-(-side // BLOCK) for side in self._grid.shape)
+        done = height * width - len(self.missing())
+        row: list[NDArray[Any]] = []
+        for block in blocks:
+            row.append(block)
+            if len(row) == width:
+                self._parts.add([np.concatenate(row, 2)])
+                row.clear()
+            done += 1
+            progress(done, height * width)
 
     def seal(self) -> None:
         """Pack all rows, and give the file its name; done at the end of a `with` as well.
@@ -82,13 +103,17 @@ class GrowingRaster:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: TracebackType | None) -> None:
-        self._failed = kind is not None
         try:
             if kind is None:
                 self.seal()
+        except OutputError:
+            kind = OutputError
+            raise
         finally:
+            # what was stopped, or found the disk full, may be gone on with; what is damaged will not be better
+            keep = kind is not None and not issubclass(kind, SceneError)
             with suppress(OSError):
-                self._parts.close(keep=self._failed or not self._sealed)
+                self._parts.close(keep=keep, more=any(self.folder.glob("*[!0-9-].tif")))
 
 
 def has_data(pixels: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

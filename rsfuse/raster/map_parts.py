@@ -110,10 +110,10 @@ class MapParts:
         """Bytes of all parts of a layer."""
         return sum(path.stat().st_size for path in self._files(at))
 
-    def close(self, *, keep: bool) -> None:
-        """Let go of the folder; without leave to keep it, or with nothing in it, it goes."""
+    def close(self, *, keep: bool, more: bool = False) -> None:
+        """Let go of the folder; without leave to keep it, or with neither parts nor more in it, it goes."""
         try:
-            if not keep or self._asked is None or not self.checksums:
+            if not keep or self._asked is None or not (self.checksums or more):
                 (self.folder / _ASKED).unlink(missing_ok=True)  # stopped after this, nobody takes the rest for parts
                 shutil.rmtree(self.folder, ignore_errors=True)
         finally:

@@ -15,6 +15,8 @@ from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
 from rsfuse.learn.bundles.stored import stored_bytes, stored_precision
 from rsfuse.learn.recipes.reading import read_recipe, recipe_names
 from rsfuse.raster.disk import check_free
+from rsfuse.raster.products.opened import is_product, open_product
+from rsfuse.raster.products.product import Product
 from rsfuse.raster.scene import Scene
 from rsfuse.raster.sharpening.patches import SharpeningSet
 from rsfuse.raster.statistics import BandStatistics
@@ -30,7 +32,7 @@ _SPLITS = ("train", "val", "test")
 
 
 def info(thing: str) -> dict[str, Any]:
-    """What is known of a raster, a folder of tiles, a bundle or a recipe, as plain data with a "kind".
+    """What is known of a raster, a product, a folder of tiles, a bundle or a recipe, as plain data with a "kind".
 
     Raises:
         RsfuseError: if it is none of these.
@@ -42,10 +44,13 @@ def info(thing: str) -> dict[str, Any]:
         return _patches(path) if _for_sharpening(path) else _tiles(TileSet(path))
     if path.suffix in {".yaml", ".yml"} or (not path.exists() and thing in recipe_names()):
         return {"kind": "recipe", **read_recipe(thing).model_dump(mode="json")}
+    if is_product(path):
+        return _product(open_product(path))
     if path.is_dir():
         raise RsfuseError(
-            f"{path} is a folder with neither a bundle ({MANIFEST}) nor tiles ({TILES}) in it",
-            hint="name a raster, a folder of `rsfuse tile` or of `rsfuse train`, or a recipe",
+            f"{path} is a folder with neither a bundle ({MANIFEST}), nor tiles ({TILES}), nor a product of a satellite "
+            "in it",
+            hint="name a raster, a product, a folder of `rsfuse tile` or of `rsfuse train`, or a recipe",
         )
     return _raster(path)
 
@@ -99,6 +104,16 @@ def _raster(path: Path) -> dict[str, Any]:
             "gsd_m": _known(scene.gsd_m),
             "bands": [band.model_dump(mode="json") for band in scene.statistics().optical],
         }
+
+
+def _product(product: Product) -> dict[str, Any]:
+    """What was understood of a delivered scene, and what was not."""
+    return {
+        "kind": "product",
+        "name": product.name,
+        **product.understood,
+        "not_understood": list(product.missing),
+    }
 
 
 def _bundle(bundle: Bundle | SharpeningBundle) -> dict[str, Any]:

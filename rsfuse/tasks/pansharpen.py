@@ -14,15 +14,14 @@ import numpy as np
 from rsfuse.errors import OutputError
 from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.geometry.sharpening.filters import Span
-from rsfuse.geometry.sharpening.methods import Method, fit
+from rsfuse.geometry.sharpening.methods import Method
 from rsfuse.geometry.sharpening.sensors import SensorGains, find_sensor
 from rsfuse.geometry.sharpening.storage import Storage
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.draft import Content, Draft
 from rsfuse.raster.map_layer import BLOCK
 from rsfuse.raster.outputs import check_outputs, files_of
-from rsfuse.raster.sharpening.classical import Sharp, Sharpener
-from rsfuse.raster.sharpening.moments import measure_pair
+from rsfuse.raster.sharpening.classical import Sharp, fitted
 from rsfuse.raster.sharpening.offset import Offset, measure_offset, repeated, undone
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.reports.sharpening_preview import write_preview
@@ -214,8 +213,7 @@ def _write(scene: PanMsScene, output: Path, content: Content, sharpened: Iterato
 def _by_method(scene: PanMsScene, method: Method, sensor: SensorGains, stages: Stages) -> Iterator[Sharp]:
     """Windows sharpened by a classical method, which is fitted to the scene first."""
     with stages("measuring", "windows") as progress:
-        moments = measure_pair(scene, sensor, progress)
-    sharpener = Sharpener(fit(method, moments), sensor.of(len(scene.bands)), moments.limits)
+        sharpener = fitted(scene, method, sensor, progress)
     windows = list(_windows(scene.grid))
     with stages("sharpening", "windows") as progress:
         for done, sharp in enumerate(sharpener.windows(scene, windows), 1):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rsfuse.geometry.sharpening.filters import Span
-from rsfuse.geometry.sharpening.methods import Injection
+from rsfuse.geometry.sharpening.methods import Injection, Method, fit
+from rsfuse.geometry.sharpening.sensors import SensorGains
+from rsfuse.raster.sharpening.moments import measure_pair
 from rsfuse.raster.sharpening.scene import PanMsScene
 from rsfuse.raster.windows import Windows, each_window
 
@@ -64,3 +66,13 @@ class Sharpener:
             SceneError: if a file is truncated or damaged.
         """
         return each_window(scene, windows, self)
+
+
+def fitted(scene: PanMsScene, method: Method, sensor: SensorGains, progress: Callable[[int, int], None]) -> Sharpener:
+    """A method fitted to a scene, which is read once for it.
+
+    Raises:
+        SceneError: if a file is truncated, or the sensor has another number of bands.
+    """
+    moments = measure_pair(scene, sensor, progress)
+    return Sharpener(fit(method, moments), sensor.of(len(scene.bands)), moments.limits)

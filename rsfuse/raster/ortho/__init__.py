@@ -1,0 +1,1 @@
+"""From the geometry of a sensor to a grid on the ground."""

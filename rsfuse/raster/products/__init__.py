@@ -1,0 +1,1 @@
+"""Scenes as agencies deliver them: folders and archives, read where they lie."""

@@ -15,10 +15,11 @@ _DOUBTS = "not_understood"
 
 def info(
     thing: Annotated[
-        str, typer.Argument(
+        str,
+        typer.Argument(
             help="A raster, a product of a satellite (folder or archive), a folder of tiles, a bundle or a recipe.",
             show_default=False,
-        )
+        ),
     ],
     sheet: Annotated[
         Path | None,

@@ -7,7 +7,8 @@
 | --sensor                          | tile, pansharpen, eval          |
 | --ms-bands                        | tile, pansharpen, eval, export  |
 | --align                           | tile, pansharpen, eval          |
-| --out/-o                          | tile, train, predict, pansharpen, mosaic, export, demo |
+| --out/-o                          | prepare, tile, train, predict, pansharpen, mosaic, export, demo |
+| --unpacked                        | prepare, pansharpen             |
 | --device                          | train, predict, pansharpen, eval, demo |
 | --legend                          | tile, eval                      |
 | --overwrite                       | all that write                  |
@@ -119,6 +120,12 @@ LegendName = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N; for exported bundles also tensorrt.")]
 BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Patches that go through the network together.")]
+Unpacked = Annotated[
+    bool,
+    typer.Option(
+        "--unpacked", help="Write a plain GeoTIFF in blocks, not packed and without overviews: less time, more bytes."
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an output that is there already.")]
 Json = Annotated[
     bool,

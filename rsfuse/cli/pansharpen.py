@@ -61,13 +61,7 @@ def pansharpen(
             "--preview", metavar="PNG", help="Picture of a detailed part, before and after.", show_default=False
         ),
     ] = None,
-    unpacked: Annotated[
-        bool,
-        typer.Option(
-            "--unpacked",
-            help="Write a plain GeoTIFF in blocks, not packed and without overviews: less time, more bytes.",
-        ),
-    ] = False,
+    unpacked: options.Unpacked = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,

@@ -172,6 +172,7 @@ def prepare(
             rich_help_panel=_SAR,
         ),
     ] = None,
+    unpacked: options.Unpacked = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -205,6 +206,7 @@ def prepare(
             incidence,
             _constants(calibration_constant or []),
         ),
+        not unpacked,
         overwrite,
     )
     done = make(product, out, settings, show.progress)

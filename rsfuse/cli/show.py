@@ -98,7 +98,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     drawn = Table(title=escape(title), title_justify="left")
     for number, column in enumerate(columns):
         numbers = bool(rows) and all(isinstance(row[number], int | float) for row in rows)
-        drawn.add_column(column, justify="right" if numbers else "left", no_wrap=numbers)
+        drawn.add_column(column, justify="right" if numbers else "left", no_wrap=numbers, overflow="fold")
     for row in rows:
         drawn.add_row(*(_cell(value) for value in row))
     _out().print(drawn)

@@ -35,7 +35,7 @@ class ImageModel(Protocol):
         """
 
     def to_ground(self, column: Numbers, row: Numbers, height: Numbers) -> tuple[Numbers, Numbers]:
-        """Ground coordinates x and y of points of the image at some height, arrays of one shape; NaN where the model does not hold."""
+        """Ground x and y of points of the image at some height, arrays of one shape; NaN where the model is void."""
 
     def reduced(self, rows: int, columns: int) -> ImageModel:
         """The model of the image in which blocks of so many rows and columns have become pixels."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +65,7 @@ class GrowingRaster:
         ]
 
     def take(self, blocks: Iterable[NDArray[Any]], progress: Callable[[int, int], None]) -> None:
-        """Put blocks on the disk for good, row by row.
+        """Put blocks on the disk for good, row by row, while the next are made.
 
         Args:
             blocks: (B, h, w) of each of `missing`, in that order, the number for no data where there is none.
@@ -72,16 +74,27 @@ class GrowingRaster:
         Raises:
             OutputError: if the disk is full.
         """
-        height, width = (-(-side // BLOCK) for side in self._grid.shape)
-        done = height * width - len(self.missing())
-        row: list[NDArray[Any]] = []
-        for block in blocks:
-            row.append(block)
-            if len(row) == width:
-                self._parts.add([np.concatenate(row, 2)])
-                row.clear()
-            done += 1
-            progress(done, height * width)
+        missing = self.missing()
+        total = math.prod(-(-side // BLOCK) for side in self._grid.shape)
+        done = total - len(missing)
+        row: NDArray[Any] | None = None
+        with ThreadPoolExecutor(1, "growing") as writer:
+            pending: Future[None] | None = None
+            for ((top, bottom), (left, right)), block in zip(missing, blocks, strict=True):
+                if row is None:
+                    row = np.empty((len(block), bottom - top, self._grid.width), block.dtype)
+                row[:, :, left:right] = block
+                if right == self._grid.width:
+                    if pending is not None:
+                        pending.result()
+                    pending = writer.submit(self._parts.add, [row])
+                    if row.nbytes > _MOST_AT_ONCE:
+                        pending.result()
+                    row = None
+                done += 1
+                progress(done, total)
+            if pending is not None:
+                pending.result()
 
     def seal(self) -> None:
         """Pack all rows, and give the file its name; done at the end of a `with` as well.
@@ -124,3 +137,4 @@ def has_data(pixels: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
 
 
 _WIDE = 4 * BLOCK  # columns that are written together
+_MOST_AT_ONCE = 2**28  # bytes of a row of blocks of which two may be in memory

@@ -54,6 +54,7 @@ class PrepareSettings:
         kernel: by which values between the pixels of an image are made.
         optical: of an optical product.
         sar: of a SAR product.
+        packed: write a cloud optimised GeoTIFF; else a plain one, without overviews.
         overwrite: replace an output that is there, and what is left of a run that asked for something else.
     """
 
@@ -62,6 +63,7 @@ class PrepareSettings:
     kernel: Kernel = "bilinear"
     optical: OpticalWish = field(default_factory=OpticalWish)
     sar: SarWish = field(default_factory=SarWish)
+    packed: bool = True
     overwrite: bool = False
 
 
@@ -186,7 +188,7 @@ class _Work:
         """The images of one kind on the ground."""
         planned = self._planned(self.settings.optical.image)
         place = place_of(self.product.path, planned, self.settings.place)
-        content = _content(self.product, planned, place)
+        content = replace(_content(self.product, planned, place), packed=self.settings.packed)
         with GrowingRaster(
             output, place.grid, content, self._asked(place), overwrite=self.settings.overwrite
         ) as raster:
@@ -200,7 +202,7 @@ class _Work:
         pan, ms = self._planned("pan"), self._planned("ms")
         place = place_of(self.product.path, pan, self.settings.place)
         below = self._below(place, ms)
-        content = _content(self.product, ms, below, RSFUSE_SHARPENED=method)
+        content = replace(_content(self.product, ms, below, RSFUSE_SHARPENED=method), packed=self.settings.packed)
         with ExitStack() as opened:
             raster = opened.enter_context(
                 GrowingRaster(output, place.grid, content, self._asked(place), overwrite=self.settings.overwrite)
@@ -232,7 +234,7 @@ class _Work:
         wish = self.settings.place
         crs = place.crs.to_wkt()
         own = place_of(self.product.path, ms, replace(wish, like=None, dem=None, crs=crs, gsd=None))
-        ratio = abs(own.grid.transform.a / place.grid.transform.a)
+        ratio = gsd_m(own.grid) / gsd_m(place.grid)
         if ratio < _LEAST_RATIO:
             raise SceneError(
                 f"pixels of the grid ({gsd_m(place.grid):.3g} m) are as large as multispectral ones "
@@ -275,12 +277,9 @@ class _Work:
     def _asked(self, place: Place) -> dict[str, Any]:
         """What the pixels depend on."""
         settings = asdict(replace(self.settings, overwrite=False))
-        there = (Path(image.source) for image in self.product.images)
-        files = {
-            str(file): [file.stat().st_size, file.stat().st_mtime]
-            for file in (self.product.path, *there)
-            if file.is_file()
-        }
+        named = [self.product.path, *_files(self.product).values()]
+        named += [file for file in (self.settings.place.dem, self.settings.optical.coefficients) if file is not None]
+        files = {str(file): [file.stat().st_size, file.stat().st_mtime] for file in named if file.is_file()}
         return {
             "software": rsfuse.__version__,
             "files": files,
@@ -300,10 +299,15 @@ def _check_wishes(product: Product, settings: PrepareSettings) -> None:
 
 def _check_outputs(product: Product, output: Path, settings: PrepareSettings) -> None:
     place, inputs = settings.place, [("the product", product.path)]
-    inputs += [(f"{image.file} of the product", Path(image.source)) for image in product.images]
+    inputs += [(f"{name} of the product", path) for name, path in _files(product).items()]
     for told, path in (("the raster after --like", place.like), ("the DEM", place.dem)):
         inputs += [(told, each) for each in (files_of(path) if path is not None else ())]
     check_outputs([("the scene", output)], inputs)
+
+
+def _files(product: Product) -> dict[str, Path]:
+    """Images that are files of their own, by their names; the text of a virtual raster is none."""
+    return {image.file: Path(image.source) for image in product.images if not image.source.startswith("<")}
 
 
 def _content(product: Product, planned: Planned, place: Place, **tags: str) -> Content:

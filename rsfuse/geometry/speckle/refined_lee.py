@@ -51,8 +51,8 @@ class RefinedLee(SpeckleFilter):
         window = self._own_side(around, window, means)
 
         noise = window.mean * window.mean * speckle
-        signal: Floats = np.maximum(window.variance - noise, 0) / (1 + speckle)
-        return window.mean + quotient(signal, window.variance) * (around.centres - window.mean)
+        weight = quotient(np.maximum(window.variance - noise, 0), window.variance * (1 + speckle))
+        return window.mean + weight * (around.centres - window.mean)
 
     def _speckle(self, parts: Moments, counts: Counts) -> Floats:
         """Cu^2, (h, w); 1 / looks where no part has enough pixels."""

@@ -112,6 +112,10 @@ def _joined(images: Sequence[OrthoImage], rows: Span, columns: Span) -> OnGround
 
 def _stored(values: Values, valid: NDArray[np.bool_], content: Content) -> NDArray[Any]:
     """In the type of the file."""
+    assert content.nodata is not None, "there is always something beside an image"
     valid &= np.isfinite(values).all(0)
-    values[:, ~valid] = 0
+    if np.dtype(content.dtype).kind == "f":
+        np.copyto(values, content.nodata, where=~valid)
+        return values.astype(content.dtype, copy=False)
+    np.copyto(values, 0, where=~valid)
     return Storage(np.dtype(content.dtype), content.nodata)(values, valid)

@@ -110,7 +110,7 @@ def _channel(product: Product, images: list[ProductImage], asked: _Asked, *, sho
     polarisation, wish = images[0].bands[0], asked.wish
     # a nominal resolution says nothing of the pixels
     sources = tuple(replace(delivered(image), gsd_m=None) for image in images)
-    calibrated = _Calibrated(sources[0], _backscatter(product, polarisation, asked, sources[0].shape[1]), product)
+    calibrated = _Calibrated(sources[0], _backscatter(product, polarisation, asked, sources[0].shape[1]))
 
     def treat(block: Block) -> Treatment:
         return SarTreatment(calibrated.backscatter, block, _filter(calibrated, wish, block))
@@ -133,7 +133,6 @@ class _Calibrated(NamedTuple):
 
     image: Delivered
     backscatter: Backscatter
-    product: Product
 
 
 def _backscatter(product: Product, polarisation: str, asked: _Asked, width: int) -> Backscatter:
@@ -161,13 +160,11 @@ def _filter(calibrated: _Calibrated, wish: SarWish, block: Block) -> SpeckleFilt
     if wish.speckle is None:
         return None
     name, window = wish.speckle
-    facts = calibrated.product.facts
-    is_single = isinstance(facts, SarFacts) and facts.level == "L1A"
-    return speckle_filter(name, window, looks=effective_looks(*block) if is_single else _measured(calibrated, block))
+    return speckle_filter(name, window, looks=_measured(calibrated, block))
 
 
 def _measured(calibrated: _Calibrated, block: Block) -> float:
-    """Looks of an image that was detected before it was delivered, in its middle."""
+    """Looks in the middle of an image: neighbours that are alike make them fewer than the pixels of a block."""
     image = calibrated.image
     with open_source(image.source, image.name) as file:
         (top, height), (left, width) = (_middle(side, step) for side, step in zip(image.shape, block, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,12 @@ def seen(rpc: RPC, shape: tuple[int, int], relief_m: float) -> tuple[NDArray[Any
             longitude, latitude = map(np.asarray, transformer.xy(rows, columns, zs=heights))
             heights = terrain(longitude, latitude, relief_m)
     return longitude.reshape(shape), latitude.reshape(shape)
+
+
+@lru_cache(maxsize=64)
+def seen_by(view: View, relief_m: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The same of a view; kept, for many products have the same."""
+    return seen(synthetic_rpc(view), view.shape, relief_m)
 
 
 def rpb_text(rpc: RPC, satellite: str = "GF1") -> str:

@@ -182,10 +182,10 @@ def _write_image(made: Written, key: str, stem: str, pixels: NDArray[Any], layou
 def _optical(made: Written, key: str, view: View, ending: str, layout: Layout, bands: int) -> None:
     """An image, its XML and its quick-looks."""
     made.rpcs[key] = synthetic_rpc(view)
-    bright = texture(*seen(made.rpcs[key], view.shape, layout.relief_m))
+    bright = texture(*ground.seen_by(view, layout.relief_m))
     pixels = np.stack([100 + 20 * band + bright * (500 + 40 * band) for band in range(bands)]).round().astype("uint16")
     _write_image(made, key, made.name + ending, pixels, layout)
-    _write_xml(made, f"{made.name}{ending}.xml", "ProductMetaData", _optical_fields(made, key, view, bands), layout)
+    _write_xml(made, f"{made.name}{ending}.xml", "ProductMetaData", _optical_fields(made.name, view, bands), layout)
     for quick in (".jpg", "_thumb.jpg"):
         Image.new("RGB", (8, 8)).save(_place(made, made.name + ending + quick, layout))
 
@@ -201,7 +201,7 @@ def _sar(made: Written, key: str, view: View, level: str, stem: str, layout: Lay
         east, north = utm.c + utm.a * columns, utm.f + utm.e * rows
         lies = [np.reshape(each, view.shape) for each in reproject_points("EPSG:32650", "EPSG:4326", east, north)]
     else:
-        lies = list(seen(made.rpcs[key], view.shape, layout.relief_m))
+        lies = list(ground.seen_by(view, layout.relief_m))
     decibels = SIGMA0_DB[channel] + CONSTANT_DB[channel] + 14 * (texture(*lies) - 0.5)
     amplitude = 10 ** (decibels / 20) / QUALIFY[channel]
     if level == "L1A":
@@ -239,16 +239,16 @@ def _fill(above: Element, fields: Fields, layout: Layout) -> None:
                 _fill(below, text, layout)
 
 
-def _optical_fields(made: Written, key: str, view: View, bands: int) -> Fields:
+def _optical_fields(name: str, view: View, bands: int) -> Fields:
     """Of the XML of an image."""
-    satellite, sensor = made.name.split("_")[:2]
+    satellite, sensor = name.split("_")[:2]
     line, samp = map(str, view.gsd_m)
     gsd = {"ImageGSD": line} if satellite in {"GF1", "GF2"} else {"ImageGSDLine": line, "ImageGSDSample": samp}
     rows, columns = view.shape
     corners = {"TopLeft": (0, 0), "TopRight": (0, -1), "BottomRight": (-1, -1), "BottomLeft": (-1, 0)}
-    longitude, latitude = seen(made.rpcs[key], view.shape, 0.0)
+    longitude, latitude = ground.seen_by(view, 0.0)
     named = {"SatelliteID": satellite, "SensorID": sensor, "ReceiveTime": "2018-05-30 11:16:02", "OrbitID": "27781"}
-    named |= {"SceneID": "4831234", "ProductID": made.name[-10:].lstrip("0"), "ProductLevel": "LEVEL1A"}
+    named |= {"SceneID": "4831234", "ProductID": name[-10:].lstrip("0"), "ProductLevel": "LEVEL1A"}
     named |= {"ProductQuality": "合格", "ProductFormat": "GEOTIFF", "ProduceTime": "2018-05-30 20:24:11"}
     named |= {"Bands": ",".join(map(str, range(1, bands + 1))) if bands > 1 else "5"}
     named |= {"StartTime": "2018-05-30 03:16:00", "EndTime": "2018-05-30 03:16:09", "CenterTime": "2018-05-30 03:16:04"}

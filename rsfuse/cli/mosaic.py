@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from rsfuse.cli import options, show
-from rsfuse.errors import GridMismatchError, RsfuseError
+from rsfuse.errors import RsfuseError
 
 if TYPE_CHECKING:
-    from rasterio.crs import CRS
-
     from rsfuse.raster.mosaics.region import Target
 
 _GRID = "Where its pixels lie"
@@ -129,6 +127,7 @@ def mosaic(
 
 def _target(like: Path | None, crs: str | None, resolution: float | None) -> Target:
     from rsfuse.raster.mosaics.region import Target, grid_like
+    from rsfuse.raster.named_crs import named_crs
 
     if like is not None and (crs is not None or resolution is not None):
         raise RsfuseError(
@@ -136,14 +135,4 @@ def _target(like: Path | None, crs: str | None, resolution: float | None) -> Tar
         )
     if resolution == 0:
         raise RsfuseError("--resolution is 0: a pixel has a size", hint="give the side of a pixel in units of the CRS")
-    return Target(None if like is None else grid_like(like), None if crs is None else _crs(crs), resolution)
-
-
-def _crs(text: str) -> CRS:
-    from rasterio.crs import CRS
-    from rasterio.errors import CRSError
-
-    try:
-        return CRS.from_user_input(text)
-    except (CRSError, ValueError) as error:  # the latter of "EPSG:nothing"
-        raise GridMismatchError(f"{text} is no CRS: {error}", hint="write it like EPSG:32650") from error
+    return Target(None if like is None else grid_like(like), None if crs is None else named_crs(crs), resolution)

@@ -81,7 +81,7 @@ def lonlat_bounds(grid: Grid) -> tuple[float, float, float, float] | None:
 
 def lonlat(points: Points, grid: Grid) -> Points:
     """Longitude and latitude of columns and rows of a grid with a CRS; infinite where there is none."""
-    return _transformed(_applied(grid.transform, points), grid.crs, CRS.from_epsg(4326))
+    return transformed(_applied(grid.transform, points), grid.crs, CRS.from_epsg(4326))
 
 
 def carried(points: Points, grid: Grid, other: Grid) -> Points:
@@ -98,7 +98,7 @@ def carried(points: Points, grid: Grid, other: Grid) -> Points:
     if grid.crs == other.crs:
         return _applied(~other.transform * grid.transform, points)
     flat = _applied(grid.transform, points).reshape(-1, 2)
-    there = _transformed(flat, grid.crs, other.crs).reshape(points.shape)
+    there = transformed(flat, grid.crs, other.crs).reshape(points.shape)
     if other.crs is not None and other.crs.is_geographic:
         there[..., 0] = _unwrapped(there[..., 0], other.centre[0])
     return _applied(~other.transform, there)
@@ -165,14 +165,16 @@ def _applied(affine: Affine, points: Points) -> Points:
     return np.stack([a * x + b * y + c, d * x + e * y + f], -1)
 
 
-def _transformed(points: Points, crs: CRS, other: CRS) -> Points:
-    """Points (n, 2) from one CRS to another, NaN where the other is not valid."""
+def transformed(points: Points, crs: CRS, other: CRS) -> Points:
+    """Points (n, 2), x and y, from one CRS to another, NaN where the other is not valid."""
+    if not len(points):
+        return points
     try:
         there = np.stack(transform(crs, other, *points.T), 1)
     except GDAL_ERRORS:  # one bad point spoils all: find it
         if len(points) == 1:
             return np.full((1, 2), np.nan)
-        return np.concatenate([_transformed(half, crs, other) for half in np.array_split(points, 2)])
+        return np.concatenate([transformed(half, crs, other) for half in np.array_split(points, 2)])
     return np.where(np.isfinite(there), there, np.nan)
 
 
@@ -188,9 +190,15 @@ def _name(grid: Grid) -> str:
 
 
 def _told(grid: Grid) -> str:
-    """Bounds in longitude and latitude, in words."""
-    try:
-        lons, lats = transform(grid.crs, _LONLAT, *_applied(grid.transform, outline(grid)).T)
-    except GDAL_ERRORS:
-        return f"{tuple(grid.bounds)} in {_name(grid)}"
-    return f"lon {min(lons):.4f} to {max(lons):.4f}, lat {min(lats):.4f} to {max(lats):.4f}"
+    """Where a grid with a CRS lies, in words."""
+    places = lonlat(outline(grid), grid)
+    return told_place(places) if np.isfinite(places).all(1).any() else f"{tuple(grid.bounds)} in {_name(grid)}"
+
+
+def told_place(places: Points) -> str:
+    """The box around longitudes and latitudes (n, 2), in words."""
+    places = places[np.isfinite(places).all(1)]
+    if not len(places):
+        return "no longitude and latitude"
+    (west, south), (east, north) = places.min(0), places.max(0)
+    return f"lon {west:.4f} to {east:.4f}, lat {south:.4f} to {north:.4f}"

@@ -106,7 +106,7 @@ def prepare(path: Path, output: Path, settings: PrepareSettings = DEFAULTS, stag
     """
     start = time.monotonic()
     check_free(output, overwrite=settings.overwrite)
-    product = open_product(path) if is_product(path) else plain_product(path)
+    product = open_product(path) if path.is_dir() or is_product(path) else plain_product(path)
     _check_outputs(product, output, settings)
     work = Making(product, settings, stages)
     _check_wishes(product, settings)

@@ -17,10 +17,9 @@ from rsfuse.geometry.grid import Grid, window_of
 from rsfuse.geometry.image_model import Numbers
 from rsfuse.geometry.lattice import Lattice
 from rsfuse.geometry.sampling import Mask, Part, Span, sample, with_neighbours
-from rsfuse.raster.footprint import lonlat, outline
+from rsfuse.raster.footprint import lonlat, outline, told_place
 from rsfuse.raster.opening import Closing, open_raster, reading
 from rsfuse.raster.ortho.models import GridModel, between
-from rsfuse.raster.ortho.target import told_place
 
 _GROUND_M = (-12_000.0, 9_000.0)  # below the deepest sea and above the highest mountain: -32768 is a hole, said or not
 _BLOCK = 1024  # rows and columns of a grid beneath which the range is sought together

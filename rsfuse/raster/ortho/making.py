@@ -206,7 +206,7 @@ def files_in(product: Product) -> dict[str, Path]:
 
 def _content(product: Product, planned: Planned, place: Place, **tags: str) -> Content:
     bands, first = planned.bands, planned.channels[0]
-    block = "{} x {}".format(*block_of(first.images[0], first.looks, place))  # rows by columns, as delivered
+    block = "{} x {} px (rows x columns)".format(*block_of(first.images[0], first.looks, place))
     told = {"RSFUSE_PRODUCT": product.name, **planned.tags, "RSFUSE_AVERAGED": block, **tags}
     return Content(len(bands), planned.dtype, planned.nodata, bands=bands, tags=told)
 

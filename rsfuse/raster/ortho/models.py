@@ -15,14 +15,13 @@ from rasterio.crs import CRS
 from rasterio.io import DatasetReader
 from rasterio.rpc import RPC
 from rasterio.transform import GCPTransformer
-from rasterio.warp import transform
 
 from rsfuse.errors import SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.image_model import ImageModel, Numbers
 from rsfuse.geometry.lattice import ToModel
 from rsfuse.geometry.rational import RationalModel
-from rsfuse.raster.opening import GDAL_ERRORS
+from rsfuse.raster.footprint import transformed
 from rsfuse.raster.products.rpb import parse_rpb
 
 _SPLINE_FROM = 6  # points: fewer are joined by a plane, for a spline would make much of the error of each
@@ -197,26 +196,13 @@ def between(crs: CRS, other: CRS) -> ToModel:
         return lambda x, y: (x, y)
 
     def way(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
-        flat = np.stack([x.ravel(), y.ravel()])
+        flat = np.stack([x.ravel(), y.ravel()], 1)
         there = np.full_like(flat, np.nan)
-        known = np.isfinite(flat).all(0)
-        there[:, known] = _transformed(flat[:, known], crs, other)
-        return there[0].reshape(x.shape), there[1].reshape(x.shape)
+        known = np.isfinite(flat).all(1)
+        there[known] = transformed(flat[known], crs, other)
+        return there[:, 0].reshape(x.shape), there[:, 1].reshape(x.shape)
 
     return way
-
-
-def _transformed(points: Numbers, crs: CRS, other: CRS) -> Numbers:
-    """Points (2, n) from one CRS to another."""
-    try:
-        there = np.array(transform(crs, other, *points)).reshape(2, -1)
-    except GDAL_ERRORS:  # one bad point spoils all: find it
-        count = points.shape[1]
-        if count == 1:
-            return np.full((2, 1), np.nan)
-        halves = (points[:, : count // 2], points[:, count // 2 :])
-        return np.concatenate([_transformed(half, crs, other) for half in halves], 1)
-    return np.where(np.isfinite(there), there, np.nan)
 
 
 def _applied(affine: Affine, x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:

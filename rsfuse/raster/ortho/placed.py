@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
-from rsfuse.errors import SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.image_model import ImageModel
 from rsfuse.geometry.rational import RationalModel
+from rsfuse.raster.named_crs import named_crs
 from rsfuse.raster.ortho.delivered import Delivered
 from rsfuse.raster.ortho.heights import Heights
 from rsfuse.raster.ortho.models import GridModel
@@ -140,10 +139,7 @@ def _footprints(images: Sequence[Delivered], heights: Sequence[float]) -> list[F
 
 def _crs(name: str | None, images: Sequence[Delivered], height: float) -> CRS:
     if name is not None:
-        try:
-            return CRS.from_user_input(name)
-        except CRSError as error:
-            raise SceneError(f"{name!r} is no CRS", hint="name one like EPSG:32650") from error
+        return named_crs(name)
     first = images[0]
     if isinstance(first.model, GridModel):
         return first.model.crs

@@ -15,7 +15,7 @@ from shapely import Polygon, box, make_valid, union_all
 from rsfuse.errors import GridMismatchError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.image_model import ImageModel, Numbers
-from rsfuse.raster.footprint import Points, around, carried, lonlat, outline
+from rsfuse.raster.footprint import Points, around, carried, lonlat, outline, told_place
 from rsfuse.raster.opening import open_raster
 from rsfuse.raster.ortho.models import between
 
@@ -218,15 +218,6 @@ def source_coarseness(grid: Grid, model: ImageModel, shape: tuple[int, int], hei
     a, b, _, d, e, _ = grid.transform[:6]
     columns, rows = _pixels_per_unit(model, shape, grid.crs, height) @ np.array([[a, b], [d, e]])
     return math.hypot(*rows), math.hypot(*columns)
-
-
-def told_place(places: Points) -> str:
-    """The box around longitudes and latitudes, in words."""
-    places = places[np.isfinite(places).all(1)]
-    if not len(places):
-        return "no longitude and latitude"
-    (west, south), (east, north) = places.min(0), places.max(0)
-    return f"lon {west:.4f} to {east:.4f}, lat {south:.4f} to {north:.4f}"
 
 
 def _pixels_per_unit(model: ImageModel, shape: tuple[int, int], crs: CRS, height: float) -> Numbers:

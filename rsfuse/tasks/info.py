@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rsfuse.errors import OutputError, RsfuseError
+from rsfuse.errors import OutputError, RsfuseError, SceneError
 from rsfuse.learn.bundles.files import MANIFEST, bundle_kind, bundle_names
 from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
@@ -47,12 +47,20 @@ def info(thing: str) -> dict[str, Any]:
     if is_product(path):
         return _product(open_product(path))
     if path.is_dir():
+        return _folder(path)
+    return _raster(path)
+
+
+def _folder(path: Path) -> dict[str, Any]:
+    """A product whose files somebody has renamed: its XML may tell."""
+    try:
+        return _product(open_product(path))
+    except SceneError as error:
         raise RsfuseError(
             f"{path} is a folder with neither a bundle ({MANIFEST}), nor tiles ({TILES}), nor a product of a satellite "
             "in it",
             hint="name a raster, a product, a folder of `rsfuse tile` or of `rsfuse train`, or a recipe",
-        )
-    return _raster(path)
+        ) from error
 
 
 def check_sheet(path: Path, *, overwrite: bool) -> None:

@@ -63,7 +63,7 @@ class ProductImage:
 
     Args:
         file: its name in the product, for messages.
-        source: what GDAL opens; a path, or a /vsitar/... of an archive.
+        source: what GDAL opens: a path, a piece of an archive (/vsisubfile/...), the text of a virtual raster.
         role: of the image in the product.
         bands: names of what comes out, in the order of the file: ("blue", "green", "red", "nir"), ("pan",), ("HH",).
         model: where its pixels lie; None where the file says so itself, or nobody does.

@@ -18,6 +18,7 @@ from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 
 import rsfuse
+from rsfuse.geometry.decibels import to_db, to_power
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.halving import averaged, halved
 from rsfuse.legend import Legend
@@ -50,7 +51,7 @@ class Content:
         legend: what the numbers mean, if they are codes.
         like: a raster whose bands are called, measured and coloured alike; None if there is none.
         like_bands: of that raster; None for all but transparency.
-        bands: where there is no such raster.
+        bands: where there is no such raster; overviews of those in dB are means of power.
         gapless: every pixel is data: it takes neither a number nor a mask.
         packed: becomes a cloud optimised GeoTIFF; else a plain one in blocks, without overviews.
         tags: what the file says of itself.
@@ -93,6 +94,7 @@ class Draft:
             self._files = [opened.enter_context(self._create(level)) for level in range(self._halves() + 1)]
             self._describe(self._files[0])
             self._opened = opened.pop_all()
+        self._in_db = [number for number, band in enumerate(content.bands) if band.unit == "dB"]
         self._writer = ThreadPoolExecutor(1)
         self._pending: Future[None] | None = None
         self._sealed = False
@@ -154,13 +156,24 @@ class Draft:
                 self._files[0].write_mask(valid, window=window)
             return
         self._files[0].write(pixels, window=window)
+        if self._in_db:  # the mean of decibels is none of what was measured
+            pixels = pixels.copy()
+            pixels[self._in_db] = to_power(pixels[self._in_db])
         for level, file in enumerate(self._files[1:], 1):
             if self._content.legend is not None:
                 pixels = halved(pixels[0])[None]
             else:
                 pixels, valid = averaged(pixels, valid, self._content.nodata)
             top, left = int(window.row_off) >> level, int(window.col_off) >> level
-            file.write(pixels, window=Window(left, top, pixels.shape[2], pixels.shape[1]))
+            file.write(self._shown(pixels), window=Window(left, top, pixels.shape[2], pixels.shape[1]))
+
+    def _shown(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        """Pixels of an overview as they are written: power as decibels again."""
+        if not self._in_db:
+            return pixels
+        shown = pixels.copy()
+        shown[self._in_db] = to_db(pixels[self._in_db])
+        return shown
 
     def seal(self) -> None:
         """Pack all that was written, and give it its name; done at the end of a `with` as well.

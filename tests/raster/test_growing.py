@@ -107,3 +107,15 @@ def test_what_is_there_stays_until_the_new_one_is_finished(tmp_path):
     with pytest.raises(KeyboardInterrupt), GrowingRaster(tmp_path / "a.tif", GRID, CONTENT, ASKED) as raster:
         raster.take(blocks(raster, 1), unheard)
     assert (tmp_path / "a.tif").read_text() == "old"
+
+
+def test_overviews_in_db_are_means_of_power(tmp_path):
+    decibels = np.full((2, *GRID.shape), -10, "float32")
+    decibels[:, ::2] = 0  # power 1 and .1, by rows
+    decibels[:, :, 512:] = np.nan
+    with GrowingRaster(tmp_path / "a.tif", GRID, CONTENT, ASKED) as raster:
+        raster.take([decibels[:, slice(*rows), slice(*columns)] for rows, columns in raster.missing()], unheard)
+    with rasterio.open(tmp_path / "a.tif", OVERVIEW_LEVEL=0) as half:
+        shown = half.read()
+    np.testing.assert_allclose(shown[:, :, :256], 10 * np.log10(0.55), atol=1e-4)
+    assert np.isnan(shown[:, :, 257:]).all()

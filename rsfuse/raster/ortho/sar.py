@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from rsfuse.errors import SceneError
+from rsfuse.geometry.decibels import to_db
 from rsfuse.geometry.looks import effective_looks, multilook, square_looks
 from rsfuse.geometry.speckle.enl import estimate_enl
 from rsfuse.geometry.speckle.filters import Filter, speckle_filter
@@ -22,7 +23,7 @@ from rsfuse.raster.ortho.ground_scene import Beside, Values
 from rsfuse.raster.ortho.planned import Planned, PlannedChannel
 from rsfuse.raster.ortho.treatment import Block, SarTreatment, Treatment
 from rsfuse.raster.products.product import Product, ProductImage, SarFacts
-from rsfuse.raster.products.sar_calibration import Backscatter, SarQuantity, gaofen3_backscatter, incidence, to_db
+from rsfuse.raster.products.sar_calibration import Backscatter, SarQuantity, gaofen3_backscatter, incidence
 from rsfuse.raster.products.sentinel1 import Sentinel1Facts
 
 _MEASURED = 1024  # rows and columns from the middle of an image, of which its looks are measured

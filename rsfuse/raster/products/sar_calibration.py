@@ -82,20 +82,6 @@ def gaofen3_backscatter(
     return Gaofen3Backscatter((scale / _sigma_of(facts, quantity, width)).astype(np.float32))
 
 
-def to_db(power: NDArray[Any], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """Linear power as 10 log10, NaN where it is NaN or not above 0.
-
-    Args:
-        power: of any shape.
-        out: where to put it, power itself for example.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        decibels: NDArray[np.float32] = np.log10(power, out=out, dtype=np.float32, casting="same_kind")
-    decibels *= np.float32(10)
-    decibels[np.isneginf(decibels)] = np.nan
-    return decibels
-
-
 def incidence(facts: SarFacts, columns: NDArray[np.float64], width: int) -> NDArray[np.float32]:
     """Angles of incidence, in degrees, at positions in an image.
 

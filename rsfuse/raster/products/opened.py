@@ -8,11 +8,11 @@ from itertools import islice
 from pathlib import Path
 
 from rsfuse.errors import SceneError
-from rsfuse.raster.products import gaofen3, optical, sentinel1, sentinel2
+from rsfuse.raster.products import gaofen_optical, gaofen_sar, sentinel1, sentinel2
 from rsfuse.raster.products.archive import ARCHIVES, Files, files_of, is_archive
+from rsfuse.raster.products.gaofen_optical import IMAGES
 from rsfuse.raster.products.metadata import parse_xml
 from rsfuse.raster.products.names import SceneName, parse_file, parse_name
-from rsfuse.raster.products.optical import IMAGES
 from rsfuse.raster.products.product import Product
 
 _SAFES = ((sentinel1.is_safe, sentinel1.open_safe), (sentinel2.is_safe, sentinel2.open_safe))
@@ -73,7 +73,7 @@ def _read(files: Files, names: Sequence[str]) -> Product:
     """The scene of these images, whose names say of what it is."""
     said = parse_file(names[0])
     assert said is not None, "images were told by their names"
-    reader = gaofen3.read_gaofen3 if said.scene.sensor == "SAR" else optical.read_optical
+    reader = gaofen_sar.read_gaofen3 if said.scene.sensor == "SAR" else gaofen_optical.read_optical
     return reader(files, said.scene, names)
 
 
@@ -83,11 +83,11 @@ def _read_unnamed(files: Files) -> Product:
         fields = parse_xml(files.read(xml), xml)
         text = files.path.name
         images = [name for name in files.ending(*IMAGES) if files.beside(name, ".xml")]
-        if images and (scene := optical.scene_of(fields, text)):
-            return optical.read_optical(files, scene, images)
-        images = [name for name in files.ending(*IMAGES) if gaofen3.channel_of(name)]
-        if images and (scene := gaofen3.scene_of(fields, text)):
-            return gaofen3.read_gaofen3(files, scene, images)
+        if images and (scene := gaofen_optical.scene_of(fields, text)):
+            return gaofen_optical.read_optical(files, scene, images)
+        images = [name for name in files.ending(*IMAGES) if gaofen_sar.channel_of(name)]
+        if images and (scene := gaofen_sar.scene_of(fields, text)):
+            return gaofen_sar.read_gaofen3(files, scene, images)
     raise SceneError(
         f"{files.path} holds no image of a product that rsfuse knows",
         hint="give a folder or archive of Gaofen-1, -2, -3 or -6, or a SAFE folder of Sentinel-1 or -2",
@@ -120,7 +120,7 @@ def _scene_of_file(path: Path) -> SceneName:
 
 
 def _is_image(name: str) -> bool:
-    return optical.is_image(name) or gaofen3.is_image(name)
+    return gaofen_optical.is_image(name) or gaofen_sar.is_image(name)
 
 
 def _names_in(folder: Path) -> Iterator[str]:

@@ -14,10 +14,10 @@ from rasterio.rpc import RPC
 from rsfuse.errors import SceneError
 from rsfuse.geometry.rational import RationalModel
 from rsfuse.raster.products.archive import Files
+from rsfuse.raster.products.gaofen_optical import IMAGES
 from rsfuse.raster.products.measured import Measured, check_size, measure, told_rpcs, unplaced
 from rsfuse.raster.products.metadata import first_of, number_of, numbers_of, parse_xml, tag_of, text_of
 from rsfuse.raster.products.names import SceneName, channels_of, day_of, parse_file, parse_name, satellite_of
-from rsfuse.raster.products.optical import IMAGES
 from rsfuse.raster.products.product import Product, ProductImage, SarFacts
 
 _LIGHT_M_S = 299_792_458.0

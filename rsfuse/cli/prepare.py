@@ -64,15 +64,16 @@ def prepare(
         ),
     ] = None,
     geoid: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--geoid",
             metavar="M",
             help="Height of the geoid above the ellipsoid here, added to those of the DEM: SRTM and Copernicus count "
             "from the geoid, the geometry of satellites from the ellipsoid.",
+            show_default="0",
             rich_help_panel=_WHERE,
         ),
-    ] = 0.0,
+    ] = None,
     height: Annotated[
         float | None,
         typer.Option(
@@ -106,9 +107,15 @@ def prepare(
         ),
     ] = False,
     method: Annotated[
-        Literal["brovey", "gs", "gsa", "mtf-glp", "mtf-glp-fs", "bdsd-pc"],
-        typer.Option("--method", metavar="NAME", help="By which; see rsfuse pansharpen.", rich_help_panel=_OPTICAL),
-    ] = "gsa",
+        Literal["brovey", "gs", "gsa", "mtf-glp", "mtf-glp-fs", "bdsd-pc"] | None,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="By which --sharpen does; see rsfuse pansharpen.",
+            show_default="gsa",
+            rich_help_panel=_OPTICAL,
+        ),
+    ] = None,
     coefficients: Annotated[
         Path | None,
         typer.Option(
@@ -156,9 +163,15 @@ def prepare(
         typer.Option("--speckle", help="Filter of speckle, on power.", rich_help_panel=_SAR),
     ] = "none",
     window: Annotated[
-        int,
-        typer.Option("--window", min=3, help="Side of the filter's window, an odd number.", rich_help_panel=_SAR),
-    ] = 7,
+        int | None,
+        typer.Option(
+            "--window",
+            min=3,
+            help="Side of the filter's window, an odd number; that of refined-lee is always 7.",
+            show_default="7",
+            rich_help_panel=_SAR,
+        ),
+    ] = None,
     incidence: Annotated[
         bool, typer.Option("--incidence", help="One band more: the angle of incidence.", rich_help_panel=_SAR)
     ] = False,
@@ -191,18 +204,27 @@ def prepare(
 
     if like is not None and (crs is not None or gsd is not None):
         raise typer.BadParameter("--like says where the pixels lie: leave out --crs and --gsd")
-    if window % 2 == 0:
-        raise typer.BadParameter(f"--window {window} has no middle: give an odd number")
+    if gsd == 0:
+        raise typer.BadParameter("--gsd 0: a pixel has a size")
+    if pan and sharpen:
+        raise typer.BadParameter("--pan is one image, --sharpen another: leave out one of them")
+    for option, given, wanted in (
+        ("--method", method is not None and not sharpen, "--sharpen"),
+        ("--geoid", geoid is not None and dem is None, "--dem"),
+        ("--window", window is not None and speckle == "none", "--speckle"),
+    ):
+        if given:
+            raise typer.BadParameter(f"{option} does nothing without {wanted}")
     settings = PrepareSettings(
         quantity,
-        PlaceWish(like, crs, gsd, dem, height, geoid),
+        PlaceWish(like, crs, gsd, dem, height, geoid or 0.0),
         resampling,
-        OpticalWish("pan" if pan else "ms", method if sharpen else None, coefficients, sun_zenith),
+        OpticalWish("pan" if pan else "ms", (method or "gsa") if sharpen else None, coefficients, sun_zenith),
         SarWish(
             linear,
             _polarisations(polarisations),
             _looks(looks),
-            None if speckle == "none" else (speckle, window),
+            None if speckle == "none" else (speckle, _window(speckle, window)),
             incidence,
             _constants(calibration_constant or []),
         ),
@@ -216,6 +238,16 @@ def prepare(
         show.document(done.to_dict())
     else:
         _tell(done)
+
+
+def _window(speckle: str, side: int | None) -> int:
+    if side is None:
+        return 7
+    if side % 2 == 0:
+        raise typer.BadParameter(f"--window {side} has no middle: give an odd number")
+    if speckle == "refined-lee" and side != 7:
+        raise typer.BadParameter(f"--window {side}: that of refined-lee is 7")
+    return side
 
 
 def _polarisations(text: str | None) -> tuple[str, ...] | None:

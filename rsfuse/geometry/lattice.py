@@ -18,6 +18,7 @@ Span = tuple[int, int]
 _ERROR_PX = 0.004  # between nodes
 _ERROR_OF_HEIGHT_PX = 0.001  # between the heights that nodes are asked at
 _LARGEST_STEP = 64
+_LARGEST_SHARE = 0.25  # of the image, from node to node
 _MOST_POWERS = 6
 _PROBED_CELLS = 16  # along each axis of the grid
 _PROBED_HEIGHTS = 15
@@ -39,13 +40,24 @@ class Lattice:
             is not finite.
         lowest: height in metres above the ellipsoid, of all that will be asked for.
         highest: likewise.
+        across: the shorter side of the image, in pixels of the grid. Polynomials hold little farther than the image:
+            nodes lie close enough that some are on each side of it.
     """
 
-    def __init__(self, grid: Grid, model: ImageModel, to_model: ToModel, lowest: float, highest: float) -> None:
+    def __init__(
+        self,
+        grid: Grid,
+        model: ImageModel,
+        to_model: ToModel,
+        lowest: float,
+        highest: float,
+        *,
+        across: float = math.inf,
+    ) -> None:
         self._source = _Source(grid, model, to_model)
         self._middle, self._half = (lowest + highest) / 2, (highest - lowest) / 2
         self.powers = self._least_powers() if self._half > 0 and model.heeds_height else 1
-        self.step = self._largest_step()
+        self.step = self._largest_step(across)
 
     def coordinates(self, rows: Span, columns: Span, heights: NDArray[np.float32] | None) -> tuple[Numbers, Numbers]:
         """Columns and rows of the image for a window of the grid, (h, w) each; NaN where it is not known.
@@ -143,10 +155,10 @@ class Lattice:
                 return powers
         return _MOST_POWERS
 
-    def _largest_step(self) -> int:
+    def _largest_step(self, across: float) -> int:
         """Of pixels from node to node, at which places between them are right."""
         step = _LARGEST_STEP
-        while step > 1 and self._error(step) > _ERROR_PX:
+        while step > 1 and (step > _LARGEST_SHARE * across or self._error(step) > _ERROR_PX):
             step //= 2
         return step
 

@@ -44,6 +44,8 @@ class GrowingRaster:
         layer = Layer(path, ("",) * content.count, dtype, nodata=content.nodata, packed=False)
         self._parts = MapParts([layer], grid, asked, overwrite=overwrite)
         self._sealed = False
+        self.known = 0
+        """Once sealed: how many pixels are data."""
 
     @property
     def folder(self) -> Path:
@@ -109,7 +111,9 @@ class GrowingRaster:
                 for left in range(0, self._grid.width, _WIDE):
                     part = pixels[:, :, left : left + _WIDE]
                     window = Window(left, top, part.shape[2], part.shape[1])
-                    draft.write(window, part, has_data(part, self._content.nodata))
+                    valid = has_data(part, self._content.nodata)
+                    self.known += int(valid.sum())
+                    draft.write(window, part, valid)
         self._sealed = True
 
     def __enter__(self) -> Self:
@@ -124,9 +128,10 @@ class GrowingRaster:
             raise
         finally:
             # what was stopped, or found the disk full, may be gone on with; what is damaged will not be better
-            keep = kind is not None and not issubclass(kind, SceneError)
+            keep = not self._sealed and kind is not None and not issubclass(kind, SceneError)
+            more = any(each for pattern in ("*[!0-9-].tif", ".*.parts") for each in self.folder.glob(pattern))
             with suppress(OSError):
-                self._parts.close(keep=keep, more=any(self.folder.glob("*[!0-9-].tif")))
+                self._parts.close(keep=keep, more=more)
 
 
 def has_data(pixels: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:

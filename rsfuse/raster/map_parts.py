@@ -59,10 +59,14 @@ class MapParts:
         """Of each row of blocks that is done, one a layer."""
         with writing(first):
             self._lock = self._take()
-            if self._is_begun(overwrite):
-                self._find_done()
-            else:
-                self._begin()
+            try:
+                if self._is_begun(overwrite):
+                    self._find_done()
+                else:
+                    self._begin()
+            except BaseException:
+                self._lock.close()
+                raise
 
     @property
     def rows(self) -> int:
@@ -140,16 +144,14 @@ class MapParts:
             return False
         if self._asked is None or (overwrite and before != self._asked):
             return False
-        try:
-            compare(self._layers[0].path, before, self._asked, kind=OutputError)
-        except OutputError:
-            self._lock.close()
-            raise
+        compare(self._layers[0].path, before, self._asked, kind=OutputError)
         return True
 
     def _begin(self) -> None:
         for path in self.folder.iterdir():
-            if path.name != _LOCK:
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _LOCK:
                 path.unlink()
         replace_text(self.folder / _ASKED, json.dumps(self._asked, indent=1))
 

@@ -17,6 +17,12 @@ def named_crs(text: str) -> CRS:
     """
     try:
         with rasterio.Env():  # or PROJ writes to standard error by itself
-            return CRS.from_user_input(text)
+            crs = CRS.from_user_input(text)
+            flat = crs.is_geographic or crs.is_projected
     except (CRSError, ValueError) as error:  # the latter of "EPSG:nothing"
         raise GridMismatchError(f"{text} is no CRS: {error}", hint="write it like EPSG:32650") from error
+    if not flat:
+        raise GridMismatchError(
+            f"{text} is neither a projection nor longitude and latitude", hint="choose one like EPSG:32650"
+        )
+    return crs

@@ -39,8 +39,11 @@ class NativeBands:
         self.has_masks: bool = bool(alpha) or not self._only_numbers
         """Whether something other than a number in the band itself says where there is data."""
 
-    def read(self, window: Window, dtype: DTypeLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Pixels (C, h, w) of a window and where they are data (h, w); what stands elsewhere is as the file has it."""
+    def read(self, window: Window, dtype: DTypeLike | None = None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Pixels (C, h, w) of a window and where they are data (h, w); what stands elsewhere is as the file has it.
+
+        Without a type they come in the file's own.
+        """
         pixels = self.pixels(window, dtype)
         valid = np.ones(pixels.shape[1:], np.bool_)
         if np.issubdtype(pixels.dtype, np.floating):
@@ -52,7 +55,7 @@ class NativeBands:
             valid &= np.asarray(self.file.read(band, window=window) > 0)
         return pixels, valid
 
-    def pixels(self, window: Window, dtype: DTypeLike) -> NDArray[Any]:
+    def pixels(self, window: Window, dtype: DTypeLike | None) -> NDArray[Any]:
         """The numbers (C, h, w) of a window as they stand in the file, data or not."""
         return np.asarray(self.file.read(self.bands, window=window, out_dtype=dtype))
 

@@ -27,6 +27,7 @@ __all__ = ["DEFAULTS", "PrepareReport", "PrepareSettings", "prepare"]
 
 DEFAULTS = PrepareSettings()
 _WHOLE = 0.999  # of a grid
+_TEXTS = (".xml", ".rpb", ".rpc", ".txt")  # beside images of a product
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class PrepareReport:
         offset: of the multispectral image against the panchromatic one; None where nothing was sharpened.
         warnings: a sentence each.
         resumed: rows that an earlier run had made.
+        known: how many pixels are data.
         seconds: that it took.
         peak_memory_mb: of this process.
     """
@@ -54,6 +56,7 @@ class PrepareReport:
     offset: Offset | None
     warnings: tuple[str, ...]
     resumed: int
+    known: int
     seconds: float
     peak_memory_mb: int
 
@@ -78,6 +81,7 @@ class PrepareReport:
             "bounds": list(grid.bounds),
             "heights_m": [round(heights.lowest, 2), round(heights.highest, 2)],
             "covered": round(self.place.covered, 4),
+            "valid": round(self.known / (grid.height * grid.width), 4),
             "offset": None if self.offset is None else self.offset.to_dict(),
             "warnings": list(self.warnings),
             "resumed_rows": self.resumed,
@@ -119,8 +123,9 @@ def prepare(path: Path, output: Path, settings: PrepareSettings = DEFAULTS, stag
         made.content.tags,
         made.place,
         made.offset,
-        (*dict.fromkeys(made.planned.warnings), *_doubts(made, settings)),
+        (*product.missing, *dict.fromkeys(made.planned.warnings), *_doubts(made, settings)),
         made.resumed,
+        made.known,
         time.monotonic() - start,
         peak_memory_mb(),
     )
@@ -138,6 +143,10 @@ def _check_wishes(product: Product, settings: PrepareSettings) -> None:
 def _check_outputs(product: Product, output: Path, settings: PrepareSettings) -> None:
     place, inputs = settings.place, [("the product", product.path)]
     inputs += [(f"{name} of the product", path) for name, path in files_in(product).items()]
+    if product.path.is_dir():
+        inputs += [("of the product", each) for each in product.path.rglob("*") if each.suffix.lower() in _TEXTS]
+    if settings.optical.coefficients is not None:
+        inputs.append(("the table of coefficients", settings.optical.coefficients))
     for told, path in (("the raster after --like", place.like), ("the DEM", place.dem)):
         inputs += [(told, each) for each in (files_of(path) if path is not None else ())]
     check_outputs([("the scene", output)], inputs)
@@ -146,6 +155,8 @@ def _check_outputs(product: Product, output: Path, settings: PrepareSettings) ->
 def _doubts(made: Made, settings: PrepareSettings) -> list[str]:
     """What may be wrong with where the pixels lie."""
     doubts, place = [], made.place
+    if not made.known:
+        doubts.append("no pixel of the grid has data: the scene has none there, or the grid is too coarse for it")
     if made.offset is not None and made.offset.is_noticeable:
         right, down = made.offset.shift
         doubts.append(

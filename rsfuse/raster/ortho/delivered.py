@@ -20,7 +20,6 @@ class Delivered:
         name: in messages.
         model: where its pixels lie.
         shape: rows and columns.
-        nodata: its number for no data; None where it has none.
         gsd_m: nominal; None where nobody says.
     """
 
@@ -28,7 +27,6 @@ class Delivered:
     name: str
     model: ImageModel
     shape: tuple[int, int]
-    nodata: float | None = None
     gsd_m: float | None = None
 
 
@@ -40,7 +38,7 @@ def delivered(image: ProductImage) -> Delivered:
     """
     with open_source(image.source, image.file) as file:
         model = image.model or model_of(file)
-        shape, nodata = file.shape, file.nodata
+        shape = file.shape
         if any(dtype.startswith("complex") for dtype in file.dtypes):
             raise SceneError(
                 f"{image.file} holds complex numbers, of which nobody says how they become power",
@@ -52,4 +50,4 @@ def delivered(image: ProductImage) -> Delivered:
             "nor a CRS",
             hint="put the .rpb or .rpc that was delivered with it beside it, under the same name",
         )
-    return Delivered(image.source, image.file, model, shape, nodata, image.gsd_m)
+    return Delivered(image.source, image.file, model, shape, image.gsd_m)

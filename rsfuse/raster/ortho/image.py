@@ -18,6 +18,7 @@ from rsfuse.raster.opening import Closing, open_raster, reading
 from rsfuse.raster.ortho.heights import Heights
 from rsfuse.raster.ortho.laid_out import LaidOut
 from rsfuse.raster.ortho.models import between
+from rsfuse.raster.ortho.target import source_coarseness
 
 
 @dataclass(frozen=True)
@@ -99,5 +100,9 @@ class OrthoImage(Closing):
 
 
 def _lattice(laid: LaidOut, ground: Ground) -> Lattice:
+    heights = ground.heights
     to_model = between(ground.grid.crs, laid.model.crs)
-    return Lattice(ground.grid, laid.model, to_model, ground.heights.lowest, ground.heights.highest)
+    middle = (heights.lowest + heights.highest) / 2
+    spans = source_coarseness(ground.grid, laid.model, laid.shape, middle)
+    across = min(side / span for side, span in zip(laid.shape, spans, strict=True))
+    return Lattice(ground.grid, laid.model, to_model, heights.lowest, heights.highest, across=across)

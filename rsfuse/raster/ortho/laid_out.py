@@ -21,9 +21,10 @@ from rsfuse.geometry.image_model import ImageModel
 from rsfuse.raster.cog import DRAFT
 from rsfuse.raster.disk import check_space, writing
 from rsfuse.raster.in_order import in_order
+from rsfuse.raster.native import NativeBands
 from rsfuse.raster.opening import open_source, quiet, reading
 from rsfuse.raster.ortho.delivered import Delivered
-from rsfuse.raster.ortho.treatment import Treatment
+from rsfuse.raster.ortho.treatment import Strip, Treatment
 
 _STRIP_BYTES = 8 * 2**20  # of an image that are worked on together
 _LEAST_ROWS = 64  # more than any halo
@@ -76,7 +77,7 @@ def lay_out(image: Delivered, treatment: Treatment, path: Path, progress: Callab
     height, width = layout_of(image, treatment, path).shape
     part = path.with_suffix(".part")
     delivered = _strips(image, treatment.block[0], progress)
-    made = in_order(delivered, lambda strip: treatment.reduce(strip.pixels, strip.row))
+    made = in_order(delivered, treatment.reduce)
     finished = in_order(_padded(made, treatment.halo), lambda strip: strip.cut(treatment.smooth(strip.pixels)))
     first = next(finished)
     check_space(path, first.shape[0] * first.dtype.itemsize * height * width)
@@ -88,11 +89,6 @@ def lay_out(image: Delivered, treatment: Treatment, path: Path, progress: Callab
             laid.write(strip, window=Window(0, top, width, strip.shape[1]))
             top += strip.shape[1]
     part.replace(path)
-
-
-class _Strip(NamedTuple):
-    row: int
-    pixels: NDArray[Any]
 
 
 class _Padded(NamedTuple):
@@ -107,16 +103,17 @@ class _Padded(NamedTuple):
         return pixels[:, self.above : pixels.shape[1] - self.below]
 
 
-def _strips(image: Delivered, rows: int, progress: Callable[[int, int], None]) -> Iterator[_Strip]:
+def _strips(image: Delivered, rows: int, progress: Callable[[int, int], None]) -> Iterator[Strip]:
     """Strips of whole blocks, from the top down."""
     with open_source(image.source, image.name) as file:
         row_bytes = sum(np.dtype(dtype).itemsize for dtype in file.dtypes) * file.width
         high = max(_STRIP_BYTES // row_bytes // rows, _LEAST_ROWS) * rows
+        unsigned = all(np.issubdtype(dtype, np.unsignedinteger) for dtype in file.dtypes)
+        bands = NativeBands(file, file.indexes, alpha=(), is_unsigned=unsigned)
         for top in range(0, file.height, high):
             window = Window(0, top, file.width, min(high, file.height - top))
             with reading(image.name, window):
-                pixels = file.read(window=window)
-            yield _Strip(top, pixels)
+                yield Strip(top, *bands.read(window))
             progress(top + int(window.height), file.height)
 
 

@@ -71,6 +71,7 @@ class Made:
         place: where it lies.
         content: of the raster.
         resumed: rows that an earlier run had made.
+        known: how many pixels are data.
         offset: of the multispectral image against the panchromatic one; None where nothing was sharpened.
     """
 
@@ -78,6 +79,7 @@ class Made:
     place: Place
     content: Content
     resumed: int
+    known: int
     offset: Offset | None = None
 
 
@@ -106,7 +108,7 @@ class Making:
             resumed = raster.rows
             self._fill(raster, planned, place, content)
             self._seal(raster)
-        return Made(planned, place, content, resumed)
+        return Made(planned, place, content, resumed, raster.known)
 
     def sharpened(self, output: Path, method: Method) -> Made:
         """The multispectral image on the ground, sharpened by the panchromatic one."""
@@ -132,7 +134,7 @@ class Making:
             with self.stages("sharpening", "blocks") as progress:
                 raster.take((replace(storage, limits=each.limits)(each.pixels, each.valid) for each in sharp), progress)
             self._seal(raster)
-        return Made(replace(ms, warnings=(*pan.warnings, *ms.warnings)), place, content, resumed, offset)
+        return Made(replace(ms, warnings=(*pan.warnings, *ms.warnings)), place, content, resumed, raster.known, offset)
 
     def _planned(self, role: Literal["ms", "pan"]) -> Planned:
         product, settings = self.product, self.settings

@@ -22,6 +22,7 @@ from rsfuse.geometry.image_model import ImageModel, Numbers
 from rsfuse.geometry.lattice import ToModel
 from rsfuse.geometry.rational import RationalModel
 from rsfuse.raster.footprint import transformed
+from rsfuse.raster.opening import GDAL_ERRORS
 from rsfuse.raster.products.rpb import parse_rpb
 
 _SPLINE_FROM = 6  # points: fewer are joined by a plane, for a spline would make much of the error of each
@@ -178,7 +179,7 @@ def model_of(file: DatasetReader) -> ImageModel | None:
     """
     if file.crs and not file.transform.is_identity:
         return GridModel(Grid(file.crs, file.transform, file.shape))
-    rpc = file.rpcs or _rpc_beside(Path(file.name))
+    rpc = _rpc_beside(Path(file.name)) or _rpc_inside(file)
     if rpc is not None:
         return RationalModel(rpc)
     gcps, crs = file.gcps
@@ -226,6 +227,17 @@ def _check(points: Numbers) -> None:
             raise SceneError(f"all {len(points)} control points lie on one line {name}", hint=hint)
         if len(np.unique(places, axis=0)) < len(points):
             raise SceneError(f"two of {len(points)} control points share a place {name} and nothing else", hint=hint)
+
+
+def _rpc_inside(file: DatasetReader) -> RPC | None:
+    """Polynomials that GDAL knows of."""
+    try:
+        return file.rpcs
+    except GDAL_ERRORS as error:
+        raise SceneError(
+            f"{file.name} has polynomials (RPC) that cannot be read: {error}",
+            hint="look at the text beside it, or take it away",
+        ) from error
 
 
 def _rpc_beside(path: Path) -> RPC | None:

@@ -14,7 +14,7 @@ from rsfuse.raster.draft import Band
 from rsfuse.raster.opening import open_source
 from rsfuse.raster.ortho.delivered import delivered
 from rsfuse.raster.ortho.planned import Planned, PlannedChannel
-from rsfuse.raster.ortho.treatment import Block, OpticalTreatment, Treatment
+from rsfuse.raster.ortho.treatment import OpticalTreatment
 from rsfuse.raster.products.coefficients import read_coefficients, shipped_coefficients
 from rsfuse.raster.products.optical_calibration import OpticalCalibration, Quantity, optical_calibration
 from rsfuse.raster.products.product import OpticalFacts, Product, ProductImage
@@ -61,15 +61,11 @@ def plan_optical(product: Product, role: Literal["ms", "pan"], quantity: str | N
         )
     calibration = _calibration(product, images[0], quantity, wish)
     sources = tuple(delivered(image) for image in images)
-    nodata = sources[0].nodata
-
-    def treat(block: Block) -> Treatment:
-        return OpticalTreatment(block, nodata)
 
     names = tuple(Band(name, _UNITS[calibration.quantity]) for name in images[0].bands)
     dtype = _dtype(images) if calibration.quantity == "dn" else "float32"
     return Planned(
-        (PlannedChannel(sources, treat, calibration, names),),
+        (PlannedChannel(sources, OpticalTreatment, calibration, names),),
         dtype,
         np.nan if dtype == "float32" else 0,
         {"RSFUSE_QUANTITY": calibration.quantity, "RSFUSE_CALIBRATION": calibration.told},

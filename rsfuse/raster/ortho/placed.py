@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rasterio.crs import CRS
 
+from rsfuse.errors import SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.image_model import ImageModel
 from rsfuse.geometry.rational import RationalModel
@@ -93,7 +94,7 @@ def place_of(path: Path, planned: Planned, wish: PlaceWish) -> Place:
         grid = grid_like(wish.like)
     else:
         crs = _crs(wish.crs, images, mean)
-        gsd = wish.gsd or _gsd(planned, crs, mean)
+        gsd = _gsd(planned, crs, mean) if wish.gsd is None else wish.gsd
         grid = snapped_grid(_footprints(images, (mean,)), crs, gsd)
         if wish.dem is not None:  # hills lie elsewhere than the plain
             with heights_on(grid, images, wish) as heights:
@@ -121,7 +122,14 @@ def block_of(image: Delivered, looks: Block, place: Place) -> Block:
     model, shape = _looked(image, looks)
     middle = (place.heights.lowest + place.heights.highest) / 2
     rows, columns = (max(1, math.floor(each + _ALMOST)) for each in source_coarseness(place.grid, model, shape, middle))
-    return looks[0] * rows, looks[1] * columns
+    block = looks[0] * rows, looks[1] * columns
+    if block[0] > image.shape[0] or block[1] > image.shape[1]:
+        raise SceneError(
+            f"a pixel of the grid is as large as {block[0]} x {block[1]} px of {image.name}, which has "
+            f"{image.shape[0]} x {image.shape[1]}",
+            hint="choose a smaller --gsd, or another raster after --like",
+        )
+    return block
 
 
 def _usual_height(images: Sequence[Delivered], wish: PlaceWish) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast, get_args
 
@@ -63,6 +63,7 @@ def plan_sar(product: Product, asked: str | None, wish: SarWish) -> Planned:
     """
     quantity = _quantity(product, asked)
     by_polarisation = _chosen(product, wish.polarisations)
+    _check_constants(wish.constants_db, by_polarisation)
     last = len(by_polarisation) - 1
     channels = tuple(
         _channel(product, images, _Asked(quantity, wish), shows_incidence=wish.incidence and number == last)
@@ -91,6 +92,26 @@ def _chosen(product: Product, wanted: tuple[str, ...] | None) -> dict[str, list[
     return {name: there[name] for name in wanted or there}
 
 
+def _check_constants(constants_db: Mapping[str, float], by_polarisation: Mapping[str, object]) -> None:
+    """Refuse constants of what is not made."""
+    for name in constants_db:
+        if name and name not in by_polarisation:
+            raise SceneError(
+                f"a calibration constant of {name} is given, and what is made is {', '.join(by_polarisation)}",
+                hint="give those of these polarisations, or leave it out",
+            )
+
+
+def _check_looks(looks: Block | None, images: Sequence[Delivered]) -> None:
+    for image in images:
+        if looks is not None and any(many > side for many, side in zip(looks, image.shape, strict=True)):
+            raise SceneError(
+                f"{looks[0]} x {looks[1]} looks are more than {image.name} has pixels, "
+                f"{image.shape[0]} x {image.shape[1]}",
+                hint="choose fewer --looks",
+            )
+
+
 class _Asked(NamedTuple):
     """What is made, and how."""
 
@@ -111,6 +132,7 @@ def _channel(product: Product, images: list[ProductImage], asked: _Asked, *, sho
     polarisation, wish = images[0].bands[0], asked.wish
     # a nominal resolution says nothing of the pixels
     sources = tuple(replace(delivered(image), gsd_m=None) for image in images)
+    _check_looks(wish.looks, sources)
     calibrated = _Calibrated(sources[0], _backscatter(product, polarisation, asked, sources[0].shape[1]))
 
     def treat(block: Block) -> Treatment:

@@ -143,6 +143,12 @@ def snapped_grid(footprints: Sequence[Footprint], crs: CRS, gsd: float) -> Grid:
         )
     points = np.concatenate([_on_lap(part, parts[0][:, 0].mean(), crs) for part in parts])
     (left, bottom), (right, top) = np.floor(points.min(0) / gsd + _SLACK_PX), np.ceil(points.max(0) / gsd - _SLACK_PX)
+    wide, high = points.max(0) - points.min(0)
+    if gsd > max(wide, high):
+        raise SceneError(
+            f"a pixel of {gsd:g} is larger than the scene, {wide:.4g} x {high:.4g} in units of {crs.to_string()}",
+            hint="give --gsd in units of the CRS: metres in most, degrees in EPSG:4326",
+        )
     width, height = max(int(right - left), 1), max(int(top - bottom), 1)
     if max(width, height) > _LONGEST_SIDE:
         raise SceneError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,19 +16,33 @@ Block = tuple[int, int]
 """Rows and columns of pixels that become one."""
 
 
+class Strip(NamedTuple):
+    """Whole rows of an image.
+
+    Args:
+        row: the first.
+        pixels: (B, h, W), as the file has them.
+        valid: (h, W), where the file says that they are data.
+    """
+
+    row: int
+    pixels: NDArray[Any]
+    valid: NDArray[np.bool_]
+
+
 class Treatment(Protocol):
     """What is done to pixels in the geometry of the sensor."""
 
     @property
-    def block(self) -> tuple[int, int]:
+    def block(self) -> Block:
         """Rows and columns that become one pixel."""
 
     @property
     def halo(self) -> int:
         """Rows beyond a strip, of those that have become of it, on which its pixels depend."""
 
-    def reduce(self, pixels: NDArray[Any], row: int) -> NDArray[Any]:
-        """Pixels (B, h, W) from some row of the image on: those of whole blocks, (b, h / rows, W / columns)."""
+    def reduce(self, strip: Strip) -> NDArray[Any]:
+        """Pixels of whole blocks, (b, h / rows, W / columns)."""
 
     def smooth(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pixels (b, h, W) of which the halo at either end is cut off later."""
@@ -38,23 +52,22 @@ class Treatment(Protocol):
 class OpticalTreatment:
     """Digital numbers as they are, or their means over blocks.
 
+    Unsigned pixels that are 0 in all bands are never data: that is what lies beyond the edges of every delivered image.
+
     Args:
         block: see `Treatment`.
-        nodata: number of the file for no data; None where it has none. Unsigned pixels that are 0 in all bands never
-            have any: that is what lies beyond the edges of every delivered image.
     """
 
-    block: tuple[int, int] = (1, 1)
-    nodata: float | None = None
+    block: Block = (1, 1)
     halo: int = 0
 
-    def reduce(self, pixels: NDArray[Any], row: int) -> NDArray[Any]:
+    def reduce(self, strip: Strip) -> NDArray[Any]:
         """Whole numbers of at most 16 bits as they are, 0 where there is no data; else float32, and NaN."""
-        known = np.asarray(pixels.any(0) if pixels.dtype.kind == "u" else np.isfinite(pixels).all(0), np.bool_)
-        if self.nodata is not None:
-            known &= (pixels != self.nodata).any(0)
+        pixels, known = strip.pixels, strip.valid
         if self.block == (1, 1) and pixels.dtype in (np.uint8, np.uint16):
-            return pixels if self.nodata in (None, 0) or known.all() else np.where(known, pixels, 0)
+            return pixels if known.all() else np.where(known, pixels, 0)
+        if pixels.dtype.kind == "u":
+            known = known & pixels.any(0)
         means, known = reduced(pixels, known, *self.block)
         means[:, ~known] = np.nan
         return means
@@ -75,7 +88,7 @@ class SarTreatment:
     """
 
     backscatter: Backscatter
-    block: tuple[int, int] = (1, 1)
+    block: Block = (1, 1)
     speckle: SpeckleFilter | None = None
 
     @property
@@ -83,9 +96,9 @@ class SarTreatment:
         """That of the filter."""
         return 0 if self.speckle is None else self.speckle.halo
 
-    def reduce(self, pixels: NDArray[Any], row: int) -> NDArray[Any]:
+    def reduce(self, strip: Strip) -> NDArray[Any]:
         """Power (1, h, W), NaN where there is no data."""
-        power = self.backscatter.power(pixels, row, 0)
+        power = self.backscatter.power(strip.pixels, strip.row, 0)
         return (power if self.block == (1, 1) else multilook(power, *self.block))[None]
 
     def smooth(self, pixels: NDArray[Any]) -> NDArray[Any]:

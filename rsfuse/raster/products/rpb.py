@@ -13,11 +13,13 @@ TERMS = 20
 """Coefficients of a polynomial, in the order of RPC00B."""
 
 _NUMBERS = {  # names of rasterio to those of RPB texts; texts of the other kind have the names of rasterio
-    **{f"{axis}_off": f"{axis}offset" for axis in ("line", "samp", "lat", "long", "height")},
-    **{f"{axis}_scale": f"{axis}scale" for axis in ("line", "samp", "lat", "long", "height")},
+    **{f"{axis}_off": f"{axis}Offset" for axis in ("line", "samp", "lat", "long", "height")},
+    **{f"{axis}_scale": f"{axis}Scale" for axis in ("line", "samp", "lat", "long", "height")},
 }
-_ERRORS = {"err_bias": "errbias", "err_rand": "errrand"}
-_POLYNOMIALS = {f"{axis}_{part}_coeff": f"{axis}{part}coef" for axis in ("line", "samp") for part in ("num", "den")}
+_ERRORS = {"err_bias": "errBias", "err_rand": "errRand"}
+_POLYNOMIALS = {
+    f"{axis}_{part}_coeff": f"{axis}{part.capitalize()}Coef" for axis in ("line", "samp") for part in ("num", "den")
+}
 _ENTRY = re.compile(r"""([A-Za-z]\w*)\s*=\s*(\([^)]*\)|"[^"]*"|[^;\s]+)""")
 _LINE = re.compile(r"^\s*([A-Za-z]\w*?)(?:_(\d+))?\s*:\s*(\S+)", re.MULTILINE)
 
@@ -37,9 +39,9 @@ def parse_rpb(text: str, name: str) -> RPC:
     numbers = {ours: _one(said, (theirs, ours), name) for ours, theirs in _NUMBERS.items()}
     flat = [ours for ours, number in numbers.items() if ours.endswith("scale") and number == 0]
     if flat:
-        raise _damaged(name, f"{flat[0]} is 0")
+        raise _damaged(name, f"{_NUMBERS[flat[0]]} is 0")
     errors = {
-        ours: _one(said, (theirs, ours), name) if {ours, theirs} & said.keys() else None
+        ours: _one(said, (theirs, ours), name) if {ours, theirs.lower()} & said.keys() else None
         for ours, theirs in _ERRORS.items()
     }
     polynomials = {ours: _twenty(said, (theirs, ours), name) for ours, theirs in _POLYNOMIALS.items()}
@@ -77,23 +79,23 @@ def _one(said: dict[str, list[str]], keys: tuple[str, str], name: str) -> float:
 def _twenty(said: dict[str, list[str]], keys: tuple[str, str], name: str) -> list[float]:
     coefficients = _some(said, keys, name, TERMS)
     if not any(coefficients):
-        raise _damaged(name, f"all coefficients of {keys[1]} are 0")
+        raise _damaged(name, f"all coefficients of {keys[0]} are 0")
     return coefficients
 
 
 def _some(said: dict[str, list[str]], keys: tuple[str, str], name: str, count: int) -> list[float]:
     """So many numbers under one of two keys."""
-    values = next((said[key] for key in keys if key in said), None)
+    values = next((said[key.lower()] for key in keys if key.lower() in said), None)
     if values is None:
-        raise _damaged(name, f"it does not say {keys[1]}")
+        raise _damaged(name, f"it does not say {keys[0]}")
     if len(values) != count:
-        raise _damaged(name, f"{keys[1]} has {len(values)} numbers, not {count}")
+        raise _damaged(name, f"{keys[0]} has {len(values)} numbers, not {count}")
     try:
         numbers = [float(value) for value in values]
     except ValueError:
-        raise _damaged(name, f"{keys[1]} is {' '.join(values)[:60]!r}") from None
+        raise _damaged(name, f"{keys[0]} is {' '.join(values)[:60]!r}") from None
     if not all(map(math.isfinite, numbers)):
-        raise _damaged(name, f"{keys[1]} is not finite")
+        raise _damaged(name, f"{keys[0]} is not finite")
     return numbers
 
 

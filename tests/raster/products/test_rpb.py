@@ -61,19 +61,19 @@ def test_gdal_reads_the_same_of_an_rpb(gaofen, tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "instead", "why"),
     [
-        (r"\tlineOffset.*\n", "", "does not say line_off"),
-        (r"lineOffset = \S+", "lineOffset = NULL;", "line_off is 'NULL'"),
-        (r"lineOffset = \S+", "lineOffset = nan;", "line_off is not finite"),
-        (r"heightScale = \S+", "heightScale = 0;", "height_scale is 0"),
-        (r"(?s)sampDenCoef = .*?;\n", "", "does not say samp_den_coeff"),
-        (r"(?s)(sampDenCoef = \(\n[^,]*),.*?\);", r"\1);", "samp_den_coeff has 1 numbers, not 20"),
+        (r"\tlineOffset.*\n", "", "does not say lineOffset"),
+        (r"lineOffset = \S+", "lineOffset = NULL;", "lineOffset is 'NULL'"),
+        (r"lineOffset = \S+", "lineOffset = nan;", "lineOffset is not finite"),
+        (r"heightScale = \S+", "heightScale = 0;", "heightScale is 0"),
+        (r"(?s)sampDenCoef = .*?;\n", "", "does not say sampDenCoef"),
+        (r"(?s)(sampDenCoef = \(\n[^,]*),.*?\);", r"\1);", "sampDenCoef has 1 numbers, not 20"),
         (
             r"(?s)sampNumCoef = .*?;\n",
             "sampNumCoef = (" + "0, " * 19 + "0);",
-            "all coefficients of samp_num_coeff are 0",
+            "all coefficients of sampNumCoef are 0",
         ),
-        (r"(?s)BEGIN.*", "", "does not say line_off"),
-        (r"(?s).*", "", "does not say line_off"),
+        (r"(?s)BEGIN.*", "", "does not say lineOffset"),
+        (r"(?s).*", "", "does not say lineOffset"),
     ],
 )
 def test_a_damaged_one_is_refused_with_what_is_wrong(gaofen, rpc, pattern, instead, why):

@@ -110,7 +110,6 @@ def test_stopped_and_asked_again_it_ends_with_the_same_bytes(scene, settings_of,
         assert "reading" not in again.seen  # images that were laid out are not read again
 
 
-@pytest.mark.xfail(raises=AssertionError, reason="the rows stay where it was stopped once the file has its name")
 def test_stopped_after_the_file_has_its_name_nothing_else_is_left(scene, settings_of, out):
     with pytest.raises(StoppedError):
         prepare(scene("optical"), out / "scene.tif", settings_of(**WISHES["optical"][1]), Watched("packing", 0))

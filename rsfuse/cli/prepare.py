@@ -180,7 +180,8 @@ def prepare(
         typer.Option(
             "--calibration-constant",
             metavar="DB",
-            help="Where the product says NULL; 30.5 for all polarisations, HH=30.5 for one. May be given again.",
+            help="Where the product says NULL: 30.5 for all such polarisations. HH=30.5 for one, whatever the product "
+            "says. May be given again.",
             show_default=False,
             rich_help_panel=_SAR,
         ),
@@ -278,8 +279,11 @@ def _constants(given: list[str]) -> dict[str, float]:
 def _tell(report: PrepareReport) -> None:
     grid, heights = report.place.grid, report.place.heights
     for name, text in report.tags.items():
-        show.line(f"{name.removeprefix('RSFUSE_').lower()}: {text}")
-    if heights.lowest == heights.highest:
+        if name != "RSFUSE_GROUND":  # told below, with what is known of it by now
+            show.line(f"{name.removeprefix('RSFUSE_').lower()}: {text}")
+    if not report.place.heeds_height:
+        pass  # it lies on a map already
+    elif heights.lowest == heights.highest:
         show.line(f"ground: {heights.lowest:,.0f} m above the ellipsoid all over")
     else:
         show.line(f"ground: {heights.lowest:,.0f} to {heights.highest:,.0f} m above the ellipsoid")

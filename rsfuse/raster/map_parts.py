@@ -53,7 +53,7 @@ class MapParts:
     ) -> None:
         self._layers, self._grid = layers, grid
         first = layers[0].path
-        self.folder = first.with_name(f".{first.name}.parts")
+        self.folder = parts_of(first)
         self._asked = None if asked is None else plain(asked)
         self.checksums: list[tuple[int, ...]] = []
         """Of each row of blocks that is done, one a layer."""
@@ -191,6 +191,11 @@ class MapParts:
             file.write(pixels.astype(layer.stored_dtype, copy=False))
         with path.open("rb") as written:
             os.fsync(written.fileno())
+
+
+def parts_of(path: Path) -> Path:
+    """The folder in which a raster lies until it is finished."""
+    return path.with_name(f".{path.name}.parts")
 
 
 def checksum(pixels: NDArray[Any]) -> int:

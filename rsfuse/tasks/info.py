@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import OutputError, RsfuseError, SceneError
+from rsfuse.geometry.rational import RationalModel
 from rsfuse.learn.bundles.files import MANIFEST, bundle_kind, bundle_names
 from rsfuse.learn.bundles.land_cover import Bundle
 from rsfuse.learn.bundles.sharpening import SharpeningBundle, open_any_bundle
 from rsfuse.learn.bundles.stored import stored_bytes, stored_precision
 from rsfuse.learn.recipes.reading import read_recipe, recipe_names
 from rsfuse.raster.disk import check_free
+from rsfuse.raster.opening import open_raster
+from rsfuse.raster.ortho.models import model_of
 from rsfuse.raster.products.opened import is_product, open_product
 from rsfuse.raster.products.product import Product
 from rsfuse.raster.scene import Scene
@@ -110,8 +113,21 @@ def _raster(path: Path) -> dict[str, Any]:
             "crs": grid.crs.to_string() if grid.crs else None,
             "bounds": list(bounds),
             "gsd_m": _known(scene.gsd_m),
+            **_unplaced(path),
             "bands": [band.model_dump(mode="json") for band in scene.statistics().optical],
         }
+
+
+def _unplaced(path: Path) -> dict[str, str]:
+    """What ties a raster without a CRS to the ground."""
+    with open_raster(path) as file:
+        if file.crs:
+            return {}
+        model = model_of(file)
+    if model is None:
+        return {}
+    kind = "polynomials (RPC)" if isinstance(model, RationalModel) else "control points"
+    return {"geometry": f"{kind}; rsfuse prepare brings it to the ground"}
 
 
 def _product(product: Product) -> dict[str, Any]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rsfuse.errors import SceneError
 from rsfuse.raster.disk import check_free
 from rsfuse.raster.footprint import gsd_m
+from rsfuse.raster.map_parts import parts_of
 from rsfuse.raster.ortho.making import Made, Making, PrepareSettings, files_in
 from rsfuse.raster.ortho.optical import OpticalWish
 from rsfuse.raster.ortho.placed import Place
@@ -27,6 +29,8 @@ __all__ = ["DEFAULTS", "PrepareReport", "PrepareSettings", "prepare"]
 
 DEFAULTS = PrepareSettings()
 _WHOLE = 0.999  # of a grid
+_OF_OPTICAL = "--pan, --sharpen, --method, --coefficients, --sun-zenith: they are of optical scenes"
+_OF_SAR = "--linear, --polarisations, --looks, --speckle, --incidence, --calibration-constant: they are of SAR scenes"
 _TEXTS = (".xml", ".rpb", ".rpc", ".txt")  # beside images of a product
 
 
@@ -110,12 +114,12 @@ def prepare(path: Path, output: Path, settings: PrepareSettings = DEFAULTS, stag
     """
     start = time.monotonic()
     check_free(output, overwrite=settings.overwrite)
-    product = open_product(path) if path.is_dir() or is_product(path) else plain_product(path)
+    product = _opened(path)
+    settings = _of_named(path, product, settings)
     _check_outputs(product, output, settings)
-    work = Making(product, settings, stages)
     _check_wishes(product, settings)
-    method = settings.optical.sharpen
-    made = work.orthorectified(output) if method is None else work.sharpened(output, method)
+    with _telling_what_is_kept(output):
+        made = Making(product, settings, stages).made(output)
     return PrepareReport(
         output,
         product,
@@ -131,13 +135,44 @@ def prepare(path: Path, output: Path, settings: PrepareSettings = DEFAULTS, stag
     )
 
 
+def _opened(path: Path) -> Product:
+    """A product; of one that is named by an image of its own, only that image."""
+    if path.suffix.lower() == ".zip":
+        raise SceneError(f"{path} is a ZIP archive", hint="unpack it and name the folder; .tar.gz is read as it is")
+    if not (path.is_dir() or is_product(path)):
+        return plain_product(path)
+    product = open_product(path)
+    named = tuple(image for image in product.images if Path(image.source) == path)
+    return replace(product, images=named, missing=()) if named else product
+
+
+def _of_named(path: Path, product: Product, settings: PrepareSettings) -> PrepareSettings:
+    """What is asked of a panchromatic image that is named itself."""
+    optical = settings.optical
+    if path.is_file() and {image.role for image in product.images} == {"pan"} and optical.sharpen is None:
+        return replace(settings, optical=replace(optical, image="pan"))
+    return settings
+
+
+@contextmanager
+def _telling_what_is_kept(output: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        parts = parts_of(output)
+        if parts.is_dir():
+            told = f"interrupted: what is done is kept in {parts}; the same command goes on from there"
+            raise KeyboardInterrupt(told) from interrupt
+        raise
+
+
 def _check_wishes(product: Product, settings: PrepareSettings) -> None:
     """Refuse what would be left undone without a word."""
     has_sar = bool(product.of("sar"))
     if has_sar and settings.optical != OpticalWish():
-        raise SceneError(f"{product.path} is of a SAR", hint="leave out what is asked of optical scenes")
+        raise SceneError(f"{product.path} is of a SAR", hint=f"leave out {_OF_OPTICAL}")
     if not has_sar and settings.sar != SarWish():
-        raise SceneError(f"{product.path} is not of a SAR", hint="leave out what is asked of SAR scenes")
+        raise SceneError(f"{product.path} is not of a SAR", hint=f"leave out {_OF_SAR}")
 
 
 def _check_outputs(product: Product, output: Path, settings: PrepareSettings) -> None:
@@ -163,6 +198,8 @@ def _doubts(made: Made, settings: PrepareSettings) -> list[str]:
             f"the multispectral image lies {right:+.2f} px right and {down:+.2f} px down of the panchromatic one: "
             "prepare both by themselves, and rsfuse pansharpen --align undoes it"
         )
+    if not place.heeds_height and (settings.place.dem is not None or settings.place.height_m is not None):
+        doubts.append("heights of the ground change nothing: the image lies on a map already")
     if settings.place.dem is not None and place.heights.covered < _WHOLE:
         doubts.append(
             f"the DEM covers {place.heights.covered:.0%} of the grid; elsewhere the ground is taken to be "

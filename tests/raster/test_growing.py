@@ -102,6 +102,23 @@ def test_blocks_that_are_missing_at_the_end_are_no_success(tmp_path):
         raster.take(list(blocks(raster))[:4], unheard)
 
 
+def test_what_a_process_left_that_was_killed_while_it_sealed_goes_with_the_rest(tmp_path):
+    with pytest.raises(KeyboardInterrupt), GrowingRaster(tmp_path / "a.tif", GRID, CONTENT, ASKED) as raster:
+        raster.take(blocks(raster, 5), unheard)
+    left = tmp_path / ".a.tif.parts" / ".sealed.tif.abc"
+    left.mkdir()
+    (left / "0.tif").write_text("half")
+    written(tmp_path / "a.tif")
+    assert listing(tmp_path) == ["a.tif"]
+
+
+def test_what_the_disk_cannot_hold_is_not_begun(tmp_path):
+    endless = Grid(GRID.crs, GRID.transform, (1_500_000, 1_500_000))
+    with pytest.raises(OutputError, match=r"MB left, up to 66000000\.0 MB more needed"):
+        GrowingRaster(tmp_path / "a.tif", endless, CONTENT, ASKED)
+    assert listing(tmp_path) == []
+
+
 def test_what_is_there_stays_until_the_new_one_is_finished(tmp_path):
     (tmp_path / "a.tif").write_text("old")
     with pytest.raises(KeyboardInterrupt), GrowingRaster(tmp_path / "a.tif", GRID, CONTENT, ASKED) as raster:

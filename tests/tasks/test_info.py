@@ -1,6 +1,8 @@
 """`info` says what a thing is, in plain data that JSON can hold."""
 
 import json
+from runpy import run_path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -147,3 +149,13 @@ def test_a_sheet_has_its_place(folder, tmp_path, name, told):
     with pytest.raises(OutputError, match=told):
         draw_sheet(folder, tmp_path / name)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_raster_that_polynomials_tie_to_the_ground_says_so(tmp_path, repository):
+    products = SimpleNamespace(**run_path(str(repository / "tests" / "gaofen_products.py")))
+    image = next(products.write_wfv(tmp_path).path.glob("*.tiff"))
+    for ending in (".tiff", ".rpb"):
+        image.with_suffix(ending).rename(tmp_path / f"plain{ending}")
+    told = info(str(tmp_path / "plain.tiff"))
+    assert told["crs"] is None
+    assert "RPC" in told["geometry"]

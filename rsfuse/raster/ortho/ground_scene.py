@@ -29,7 +29,7 @@ class Channel:
     """Bands of the result.
 
     Args:
-        parts: images that are joined: where the first has no data, the next may.
+        parts: images that are joined.
         finish: makes of values (B, h, w) what is written of them.
         beside: a band made of where pixels lie in the first of the delivered images, columns and rows; None for none.
     """
@@ -98,15 +98,21 @@ def write_missing(scene: GroundScene, raster: GrowingRaster, progress: Callable[
 
 
 def _joined(images: Sequence[OrthoImage], rows: Span, columns: Span) -> OnGround:
+    """Each pixel of the image that it lies the deepest in, of those that have data there."""
     first, *others = images
     found = first.read(rows, columns)
+    if not others:
+        return found
+    deepest = np.where(found.valid, first.depth(rows, columns), -1.0)
     for image in others:
-        if found.valid.all():
-            break
         more = image.read(rows, columns)
-        new = more.valid & ~found.valid
-        found.values[:, new] = more.values[:, new]
-        found.valid[new] = True
+        if not more.valid.any():
+            continue
+        depth = np.where(more.valid, image.depth(rows, columns), -1.0)
+        better = depth > deepest
+        np.copyto(found.values, more.values, where=better)
+        np.copyto(deepest, depth, where=better)
+        found.valid[better] = True
     return found
 
 

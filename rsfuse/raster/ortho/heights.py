@@ -114,6 +114,12 @@ class _Posts(Closing):
         if self._own.crs is None:
             self.close()
             raise SceneError(f"the elevation model {path} has no CRS", hint="give it one: gdal_edit.py -a_srs ...")
+        if self._file.count != 1:
+            count = self._file.count
+            self.close()
+            raise SceneError(
+                f"{path} has {count} bands, an elevation model has one", hint="name the raster of heights after --dem"
+            )
         self._below = below or _Below.of(grid, self._own)
 
     def again(self) -> _Posts:

@@ -94,6 +94,13 @@ class OrthoImage(Closing):
         across, down = self._lattice.coordinates(rows, columns, self._heights.read(rows, columns))
         return across * self.laid.block[1], down * self.laid.block[0]
 
+    def depth(self, rows: Span, columns: Span) -> NDArray[np.float64]:
+        """How far inside the image pixels of a window lie: (h, w), in its pixels; below 0 where they do not."""
+        across, down = self._lattice.coordinates(rows, columns, self._heights.read(rows, columns))
+        height, width = self.laid.shape
+        depth = np.minimum(np.minimum(across, width - across), np.minimum(down, height - down))
+        return np.where(np.isnan(depth), -1.0, depth)
+
     def close(self) -> None:
         """Let go of the files."""
         self._opened.close()

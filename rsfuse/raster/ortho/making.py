@@ -97,11 +97,21 @@ class Making:
     settings: PrepareSettings
     stages: Stages
 
-    def orthorectified(self, output: Path) -> Made:
+    def made(self, output: Path) -> Made:
+        """The raster that is asked for.
+
+        Raises:
+            SceneError: if the product is damaged, or something is not known that is asked for.
+            OutputError: if the raster cannot be written.
+        """
+        method = self.settings.optical.sharpen
+        return self._orthorectified(output) if method is None else self._sharpened(output, method)
+
+    def _orthorectified(self, output: Path) -> Made:
         """The images of one kind on the ground."""
         planned = self._planned(self.settings.optical.image)
         place = place_of(self.product.path, planned, self.settings.place)
-        content = replace(_content(self.product, planned, place), packed=self.settings.packed)
+        content = replace(self._content(planned, place), packed=self.settings.packed)
         with GrowingRaster(
             output, place.grid, content, self._asked(place), overwrite=self.settings.overwrite
         ) as raster:
@@ -110,12 +120,12 @@ class Making:
             self._seal(raster)
         return Made(planned, place, content, resumed, raster.known)
 
-    def sharpened(self, output: Path, method: Method) -> Made:
+    def _sharpened(self, output: Path, method: Method) -> Made:
         """The multispectral image on the ground, sharpened by the panchromatic one."""
         pan, ms = self._planned("pan"), self._planned("ms")
         place = place_of(self.product.path, pan, self.settings.place)
         below = self._below(place, ms)
-        content = replace(_content(self.product, ms, below, RSFUSE_SHARPENED=method), packed=self.settings.packed)
+        content = replace(self._content(ms, below, RSFUSE_SHARPENED=method), packed=self.settings.packed)
         with ExitStack() as opened:
             raster = opened.enter_context(
                 GrowingRaster(output, place.grid, content, self._asked(place), overwrite=self.settings.overwrite)
@@ -161,7 +171,7 @@ class Making:
         """An orthorectified image that lives as long as the work."""
         if path.exists():
             return
-        content = replace(_content(self.product, planned, place), packed=False)
+        content = replace(self._content(planned, place), packed=False)
         with GrowingRaster(path, place.grid, content, self._asked(place)) as raster:
             self._fill(raster, planned, place, content)
 
@@ -187,6 +197,23 @@ class Making:
             raster.seal()
             progress(1, 1)
 
+    def _content(self, planned: Planned, place: Place, **tags: str) -> Content:
+        """What the raster is, and says of itself."""
+        first, facts = planned.channels[0], self.product.facts
+        wish = self.settings.place
+        told = {
+            "RSFUSE_PRODUCT": self.product.name,
+            **({"RSFUSE_ACQUIRED": facts.acquired.isoformat()} if isinstance(facts, OpticalFacts) else {}),
+            **planned.tags,
+            "RSFUSE_AVERAGED": "{} x {} px (rows x columns)".format(*block_of(first.images[0], first.looks, place)),
+            "RSFUSE_RESAMPLING": self.settings.kernel,
+            **tags,
+        }
+        if place.heeds_height:
+            ground = f"{place.usual_m:g} m" if wish.dem is None else f"{wish.dem.name}, {wish.geoid_m:+g} m"
+            told["RSFUSE_GROUND"] = f"{ground} (above the ellipsoid)"
+        return Content(len(planned.bands), planned.dtype, planned.nodata, bands=planned.bands, tags=told)
+
     def _asked(self, place: Place) -> dict[str, Any]:
         """What the pixels depend on."""
         settings = asdict(replace(self.settings, overwrite=False))
@@ -204,13 +231,6 @@ class Making:
 def files_in(product: Product) -> dict[str, Path]:
     """Images that are files of their own, by their names; the text of a virtual raster is none."""
     return {image.file: Path(image.source) for image in product.images if not image.source.startswith("<")}
-
-
-def _content(product: Product, planned: Planned, place: Place, **tags: str) -> Content:
-    bands, first = planned.bands, planned.channels[0]
-    block = "{} x {} px (rows x columns)".format(*block_of(first.images[0], first.looks, place))
-    told = {"RSFUSE_PRODUCT": product.name, **planned.tags, "RSFUSE_AVERAGED": block, **tags}
-    return Content(len(bands), planned.dtype, planned.nodata, bands=bands, tags=told)
 
 
 def _sensor_of(product: Product) -> str:

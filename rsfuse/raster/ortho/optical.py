@@ -80,8 +80,12 @@ def _calibration(product: Product, image: ProductImage, asked: str | None, wish:
     facts, bands = product.facts, len(image.bands)
     quantity = asked or ("dn" if facts is None else "reflectance")
     if not is_quantity(quantity):
+        is_known = facts is not None
         raise SceneError(
-            f"{product.path} is optical, {quantity} is of SAR scenes", hint="ask for --as dn, radiance or reflectance"
+            f"{product.path} is optical, {quantity} is of SAR scenes"
+            if is_known
+            else f"nobody says what the numbers of {product.path} stand for, so that {quantity} cannot be made",
+            hint="ask for --as dn, radiance or reflectance" if is_known else "leave out --as, for its numbers",
         )
     if isinstance(facts, ReflectanceScale):
         return facts.giving(quantity)

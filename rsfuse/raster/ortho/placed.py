@@ -63,12 +63,14 @@ class Place:
         heights: of its pixels.
         usual_m: height of the ground where nobody knows it better.
         covered: share of the grid that images cover, as far as their outlines tell.
+        heeds_height: whether the pixels would lie elsewhere if the ground was higher.
     """
 
     grid: Grid
     heights: Heights
     usual_m: float
     covered: float
+    heeds_height: bool
 
     @property
     def crs(self) -> CRS:
@@ -102,7 +104,7 @@ def place_of(path: Path, planned: Planned, wish: PlaceWish) -> Place:
             grid = snapped_grid(_footprints(images, (mean, lowest, highest)), crs, gsd)
     heights = heights_on(grid, images, wish)
     covered = check_reach(path, _footprints(images, (heights.lowest, heights.highest)), grid)
-    return Place(grid, heights, mean, covered)
+    return Place(grid, heights, mean, covered, any(image.model.heeds_height for image in images))
 
 
 def heights_on(grid: Grid, images: Sequence[Delivered], wish: PlaceWish) -> Heights:

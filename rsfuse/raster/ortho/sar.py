@@ -39,7 +39,8 @@ class SarWish:
         looks: rows and columns that become one pixel; None for as square as can be.
         speckle: a filter, and the rows and columns of its window; None for none.
         incidence: one band more, the angle of incidence in degrees.
-        constants_db: calibration constants that the user knows better, by polarisation; "" for all.
+        constants_db: calibration constants that the user knows better, by polarisation; "" for all of which the
+            product says none.
     """
 
     linear: bool = False
@@ -72,6 +73,7 @@ def plan_sar(product: Product, asked: str | None, wish: SarWish) -> Planned:
     tags = {
         "RSFUSE_QUANTITY": quantity,
         "RSFUSE_SCALE": "linear" if wish.linear else "dB",
+        **_calibration(product.facts, list(by_polarisation), wish),
         "RSFUSE_SPECKLE": "none" if wish.speckle is None else "{}, window {}".format(*wish.speckle),
     }
     return Planned(channels, "float32", np.nan, tags)
@@ -164,11 +166,28 @@ def _backscatter(product: Product, polarisation: str, asked: _Asked, width: int)
         return facts.backscatter(polarisation, asked.quantity)
     if not isinstance(facts, SarFacts):
         raise SceneError(
-            f"{product.path} says nothing of which {asked.quantity} could be made", hint="look at it: rsfuse info"
+            f"nobody says what the numbers of {product.path} stand for, so that {asked.quantity} cannot be made",
+            hint="look at it: rsfuse info",
         )
-    constants = asked.wish.constants_db
-    constant = constants.get(polarisation, constants.get(""))
+    constant = _constant(facts, polarisation, asked.wish)
     return gaofen3_backscatter(facts, polarisation, asked.quantity, width, constant)
+
+
+def _constant(facts: SarFacts, polarisation: str, wish: SarWish) -> float | None:
+    """The calibration constant: the user's for this polarisation, the product's, the user's for all others."""
+    told = facts.constant_db.get(polarisation)
+    return wish.constants_db.get(polarisation, wish.constants_db.get("") if told is None else told)
+
+
+def _calibration(facts: object, polarisations: Sequence[str], wish: SarWish) -> dict[str, str]:
+    """Whence the constants are, as a tag."""
+    if not isinstance(facts, SarFacts):
+        return {}
+    told = []
+    for each in polarisations:
+        own = each in wish.constants_db or facts.constant_db.get(each) is None
+        told.append(f"{each} {_constant(facts, each, wish):g} dB ({'given' if own else 'of the product'})")
+    return {"RSFUSE_CALIBRATION": ", ".join(told)}
 
 
 def _square(product: Product) -> Block:

@@ -57,7 +57,7 @@ class Footprint:
         if known.sum() < 3:
             raise SceneError(
                 f"the border of the image ({shape[0]} x {shape[1]} px) has no place on the ground at {height:.0f} m",
-                hint="its geometry is damaged, or another image's: compare the RPC file with the image",
+                hint="choose another --height; or its geometry is damaged, or another image's: compare the RPC with it",
             )
         return cls(model.crs, points[known])
 

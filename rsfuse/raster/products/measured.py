@@ -43,7 +43,7 @@ class Measured:
     def told(self, gsd_m: float | None) -> str:
         """In words, on a line."""
         rows, columns = self.shape
-        size = f"{columns} x {rows} px, {self.bands} band{'s' * (self.bands != 1)} of {self.dtype}"
+        size = f"{rows} x {columns} px, {self.bands} band{'s' * (self.bands != 1)} of {self.dtype}"
         return f"{PurePosixPath(self.name).name}: {size}" + (f", {gsd_m:g} m" if gsd_m else "")
 
 
@@ -77,8 +77,8 @@ def check_size(image: Measured, fields: Element, xml: str) -> None:
     rows, columns = image.shape
     if (width or columns) != columns or (height or rows) != rows:
         raise SceneError(
-            f"{xml} tells of an image of {width or columns:.0f} x {height or rows:.0f} px, "
-            f"{image.name} has {columns} x {rows} px",
+            f"{xml} tells of an image of {height or rows:.0f} x {width or columns:.0f} px, "
+            f"{image.name} has {rows} x {columns} px",
             hint="they are not of one product: copy or unpack it again",
         )
 

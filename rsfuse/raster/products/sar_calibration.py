@@ -110,17 +110,17 @@ def _angles(facts: SarFacts, columns: NDArray[np.float64], width: int) -> NDArra
     if facts.level == "L2":
         raise SceneError(
             "the product is on a map already (L2): its columns have no angle of incidence of their own",
-            hint="ask for sigma0, or take the scene as L1A or L1B",
+            hint="ask for sigma0 without --incidence, or take the scene as L1A or L1B",
         )
     if not known.size:
         raise SceneError(
-            "the product does not say the angles of incidence (incidence.xml)",
-            hint="ask for sigma0, which does without",
+            "the angles of incidence of the image's columns are not known (incidence.xml)",
+            hint="ask for sigma0 without --incidence",
         )
     if not ((known > 0) & (known < 90)).all():
         raise SceneError(
             f"angles of incidence between {known.min():g} and {known.max():g} degrees cannot be",
-            hint="check incidence.xml, or ask for sigma0, which does without",
+            hint="check incidence.xml, or ask for sigma0 without --incidence",
         )
     centres = (np.arange(known.size) + 0.5) * (width / known.size)
     return np.asarray(np.interp(columns, centres, known))

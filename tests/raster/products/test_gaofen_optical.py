@@ -111,8 +111,8 @@ def test_what_was_understood_is_told(gaofen, tmp_path):
     said = open_product(gaofen.write_pms(tmp_path).path).understood
     assert said["satellite"] == "GF1"
     assert (said["sensor"], said["acquired"], said["level"]) == ("PMS1", "2018-05-30", "L1A")
-    assert said["pan"].endswith("-PAN1.tiff: 240 x 256 px, 1 band of uint16, 2 m; pan")
-    assert said["ms"].endswith("-MSS1.tiff: 60 x 64 px, 4 bands of uint16, 8 m; blue, green, red, nir")
+    assert said["pan"].endswith("-PAN1.tiff: 256 x 240 px, 1 band of uint16, 2 m; pan")
+    assert said["ms"].endswith("-MSS1.tiff: 64 x 60 px, 4 bands of uint16, 8 m; blue, green, red, nir")
     assert said["RPC"] == "of 2 of 2 images, stated error 1.5 m bias and 0.25 m random"
     assert said["sun"] == "zenith 22.5 deg, elevation 67.5 deg"
 
@@ -193,7 +193,7 @@ def test_the_xml_of_a_radar_is_refused(gaofen, tmp_path):
 @pytest.mark.parametrize("archive", ["", ".tar.gz"])
 def test_an_xml_of_an_image_of_another_size_is_refused_by_both_names(gaofen, tmp_path, tag, archive):
     made = gaofen.write_wfv(tmp_path, layout=gaofen.Layout(archive=archive, tags={tag: "4500"}))
-    with pytest.raises(SceneError, match=r"0003229120\.xml tells of .*4500.* px, .*\.tiff has 80 x 96 px"):
+    with pytest.raises(SceneError, match=r"0003229120\.xml tells of .*4500.* px, .*\.tiff has 96 x 80 px"):
         open_product(made.path)
 
 

@@ -127,7 +127,7 @@ def test_angles_do_not_depend_on_how_many_are_asked_for():
 @pytest.mark.parametrize(
     ("facts", "told"),
     [
-        (L1A, "does not say the angles"),
+        (L1A, "angles of incidence of the image.s columns are not known"),
         (replace(L1A, incidence_deg=(0.0, 30.0)), "between 0 and 30 degrees cannot be"),
         (replace(L1A, incidence_deg=(30.0, math.nan)), "cannot be"),
         (replace(L1B, level="L2", incidence_deg=(30.0, 31.0)), r"on a map already \(L2\)"),

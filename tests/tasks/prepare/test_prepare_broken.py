@@ -139,7 +139,7 @@ OPTICAL = {
         r"MSS1\.xml defines entities",
         "",
     ),
-    "image of another size": (other_image, {}, r"60 x 64 px.*60 x 56 px", "copy"),
+    "image of another size": (other_image, {}, r"64 x 60 px.*56 x 60 px", "copy"),
     "empty folder": (emptied, {}, "no image", "Gaofen"),
     "sharpening without PAN": (without("*PAN1.tiff"), {"sharpen": "gsa"}, "no panchromatic image", "rsfuse info"),
     "sharpening without MS": (without("*MSS1.tiff"), {"sharpen": "gsa"}, "no multispectral image", "rsfuse info"),
@@ -174,7 +174,7 @@ SAR = {
     "no such polarisation": (lambda path: path, {"polarisations": ("VV",)}, "no polarisation VV; it has HH", "choose"),
     "an optical wish": (lambda path: path, {"sharpen": "gsa"}, "is of a SAR", "leave out"),
     "an optical quantity": (lambda path: path, {"quantity": "reflectance"}, "reflectance is of optical", "--as"),
-    "size of another image": (replaced("*.meta.xml", "<width>160<", "<width>161<"), {}, "161 x 192 px.*160", "copy"),
+    "size of another image": (replaced("*.meta.xml", "<width>160<", "<width>161<"), {}, "192 x 161 px.*160", "copy"),
 }
 
 

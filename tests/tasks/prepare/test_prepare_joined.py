@@ -161,3 +161,15 @@ def test_a_polarisation_that_the_tag_promises_and_that_is_missing_is_told_of(gao
     assert made.names == ("HH",)
     assert any("HV" in each for each in made.report.product.missing)
     assert any("HV" in each for each in made.report.warnings)
+
+
+def test_an_image_that_is_named_itself_is_the_only_one(gaofen, prepared, tmp_path):
+    scene = gaofen.write_pms(tmp_path / "pms")
+    assert prepared(next(scene.path.glob("*PAN1.tiff")), "pan.tif").names == ("pan",)
+    assert len(prepared(next(scene.path.glob("*MSS1.tiff")), "ms.tif").names) == 4
+    assert len(prepared(next(scene.path.glob("*PAN1.tiff")), "sharp.tif", quantity="dn").names) == 1
+    scene = gaofen.write_gf3(tmp_path / "gf3")
+    assert prepared(next(scene.path.glob("*_HV_*.tiff")), "hv.tif").names == ("HV",)
+    scene = gaofen.write_gf6_wfv(tmp_path / "gf6")
+    whole = prepared(scene.path, "whole.tif", quantity="dn")
+    assert prepared(next(scene.path.glob("*-2.tiff")), "two.tif", quantity="dn").valid.sum() < whole.valid.sum() / 2

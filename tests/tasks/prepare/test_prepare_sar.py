@@ -176,9 +176,14 @@ def test_a_constant_that_is_null_must_be_said(gaofen, prepared, tmp_path):
     made = prepared(scene.path, "said.tif", constants_db={"HV": 20.0})
     assert made.pixels[0][made.valid] == pytest.approx(L1B, abs=1e-3)
     assert made.pixels[1][made.valid] == pytest.approx(of_hv - 20, abs=1e-3)
-    made = prepared(scene.path, "all.tif", constants_db={"": 10.0, "HV": 0.0})
+    made = prepared(scene.path, "rest.tif", constants_db={"": 10.0})  # of HH the product says it
+    assert made.pixels[0][made.valid] == pytest.approx(L1B, abs=1e-3)
+    assert made.pixels[1][made.valid] == pytest.approx(of_hv - 10, abs=1e-3)
+    made = prepared(scene.path, "all.tif", constants_db={"HH": 10.0, "HV": 0.0})
     assert made.pixels[0][made.valid] == pytest.approx(L1B + CONSTANT_DB - 10, abs=1e-3)
     assert made.pixels[1][made.valid] == pytest.approx(of_hv, abs=1e-3)
+    with rasterio.open(tmp_path / "all.tif") as file:
+        assert file.tags()["RSFUSE_CALIBRATION"] == "HH 10 dB (given), HV 0 dB (given)"
 
 
 @pytest.mark.parametrize("name", ["lee", "refined-lee", "frost", "gamma-map"])

@@ -115,4 +115,4 @@ def _short(value: Any) -> str:
         return "\n".join(f"{key}: {_short(inner)}" for key, inner in value.items())
     if isinstance(value, list):
         return ", ".join(_short(inner) for inner in value) if len(value) < 8 else f"{len(value)} entries"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

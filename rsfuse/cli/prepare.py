@@ -242,12 +242,14 @@ def prepare(
 
 
 def _window(speckle: str, side: int | None) -> int:
+    from rsfuse.geometry.speckle.filters import WINDOW
+
     if side is None:
-        return 7
+        return WINDOW
     if side % 2 == 0:
         raise typer.BadParameter(f"--window {side} has no middle: give an odd number")
-    if speckle == "refined-lee" and side != 7:
-        raise typer.BadParameter(f"--window {side}: that of refined-lee is 7")
+    if speckle == "refined-lee" and side != WINDOW:
+        raise typer.BadParameter(f"--window {side}: that of refined-lee is {WINDOW}")
     return side
 
 

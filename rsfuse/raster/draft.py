@@ -68,6 +68,11 @@ class Content:
     packed: bool = True
     tags: Mapping[str, str] = field(default_factory=dict)
 
+    def most_bytes(self, grid: Grid) -> int:
+        """That a draft on a grid takes while it becomes a file: the raster with overviews, and both once more."""
+        size = np.dtype(self.dtype).itemsize * self.count * grid.height * grid.width
+        return size * 8 // 3 if self.packed else size
+
 
 class Draft:
     """A raster that is written window by window, and then sealed.
@@ -78,19 +83,18 @@ class Draft:
         path: of the finished file; what is there is replaced in one go.
         grid: where its pixels lie.
         content: see there.
+        folder: on the same disk, in which it is hidden until it is finished; None for that of the path.
 
     Raises:
         OutputError: if the disk cannot hold it.
     """
 
-    def __init__(self, path: Path, grid: Grid, content: Content) -> None:
+    def __init__(self, path: Path, grid: Grid, content: Content, folder: Path | None = None) -> None:
         self._path, self._grid, self._content = path, grid, content
-        size = np.dtype(content.dtype).itemsize * content.count * grid.height * grid.width
         with writing(path), ExitStack() as opened:
-            # the raster with overviews, and both once more
-            check_space(path, size * 8 // 3 if content.packed else size)
-            folder = opened.enter_context(TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent))
-            self._folder = Path(folder)
+            check_space(path, content.most_bytes(grid))
+            hidden = TemporaryDirectory(prefix=f".{path.name}.", dir=folder or path.parent)
+            self._folder = Path(opened.enter_context(hidden))
             self._files = [opened.enter_context(self._create(level)) for level in range(self._halves() + 1)]
             self._describe(self._files[0])
             self._opened = opened.pop_all()

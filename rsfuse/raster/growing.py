@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
@@ -18,11 +19,10 @@ from rasterio.windows import Window
 from rsfuse.errors import OutputError, SceneError
 from rsfuse.geometry.grid import Grid
 from rsfuse.geometry.sharpening.filters import Span
-from rsfuse.raster.disk import check_space, writing
+from rsfuse.raster.disk import check_space
 from rsfuse.raster.draft import Content, Draft
 from rsfuse.raster.map_layer import BLOCK, Layer
 from rsfuse.raster.map_parts import MapParts
-from rsfuse.raster.painted import names_beside
 
 
 class GrowingRaster:
@@ -53,14 +53,12 @@ class GrowingRaster:
 
     def _check_space(self) -> None:
         """Refuse to begin what the disk cannot hold: all rows, and at the end the finished file beside them."""
-        row = np.dtype(self._content.dtype).itemsize * self._content.count * self._grid.width
-        whole = row * self._grid.height
-        rest = row * (self._grid.height - self.rows)
+        content, (height, width) = self._content, self._grid.shape
+        rest = np.dtype(content.dtype).itemsize * content.count * width * (height - self.rows)
         try:
-            check_space(self._path, rest + (whole * 8 // 3 if self._content.packed else whole))
+            check_space(self._path, rest + content.most_bytes(self._grid))
         except OutputError as error:
             self._parts.close(keep=True)
-            height, width = self._grid.shape
             raise OutputError(f"{error}, {height:,} x {width:,} px", hint=error.hint) from error
 
     @property
@@ -122,9 +120,9 @@ class GrowingRaster:
         """
         if self._sealed:
             return
-        for left_over in self.folder.glob(f".{_SEALED}.*"):  # of a process that was killed while it sealed
+        for left_over in self.folder.glob(f".{escape(self._path.name)}.*"):  # of a process that was killed while it sealed
             shutil.rmtree(left_over)
-        with Draft(self.folder / _SEALED, self._grid, self._content) as draft:
+        with Draft(self._path, self._grid, self._content, self.folder) as draft:
             for top, (pixels,) in self._parts.blocks():
                 for left in range(0, self._grid.width, _WIDE):
                     part = pixels[:, :, left : left + _WIDE]
@@ -132,9 +130,6 @@ class GrowingRaster:
                     valid = has_data(part, self._content.nodata)
                     self.known += int(valid.sum())
                     draft.write(window, part, valid)
-        with writing(self._path):
-            names_beside(self._path).unlink(missing_ok=True)  # of what was there before
-            (self.folder / _SEALED).replace(self._path)
         self._sealed = True
 
     def __enter__(self) -> Self:
@@ -162,6 +157,5 @@ def has_data(pixels: NDArray[Any], nodata: float | None) -> NDArray[np.bool_]:
     return np.asarray(~np.isnan(pixels).any(0) if np.isnan(nodata) else (pixels != nodata).all(0))
 
 
-_SEALED = "sealed.tif"
 _WIDE = 4 * BLOCK  # columns that are written together
 _MOST_AT_ONCE = 2**28  # bytes of a row of blocks of which two may be in memory

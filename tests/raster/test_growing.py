@@ -105,7 +105,7 @@ def test_blocks_that_are_missing_at_the_end_are_no_success(tmp_path):
 def test_what_a_process_left_that_was_killed_while_it_sealed_goes_with_the_rest(tmp_path):
     with pytest.raises(KeyboardInterrupt), GrowingRaster(tmp_path / "a.tif", GRID, CONTENT, ASKED) as raster:
         raster.take(blocks(raster, 5), unheard)
-    left = tmp_path / ".a.tif.parts" / ".sealed.tif.abc"
+    left = tmp_path / ".a.tif.parts" / ".a.tif.abc"
     left.mkdir()
     (left / "0.tif").write_text("half")
     written(tmp_path / "a.tif")

@@ -20,6 +20,7 @@ class Delivered:
         name: in messages.
         model: where its pixels lie.
         shape: rows and columns.
+        dtypes: of its bands.
         gsd_m: nominal; None where nobody says.
     """
 
@@ -27,6 +28,7 @@ class Delivered:
     name: str
     model: ImageModel
     shape: tuple[int, int]
+    dtypes: tuple[str, ...]
     gsd_m: float | None = None
 
 
@@ -38,8 +40,8 @@ def delivered(image: ProductImage) -> Delivered:
     """
     with open_source(image.source, image.file) as file:
         model = image.model or model_of(file)
-        shape = file.shape
-        if any(dtype.startswith("complex") for dtype in file.dtypes):
+        shape, dtypes = file.shape, file.dtypes
+        if any(dtype.startswith("complex") for dtype in dtypes):
             raise SceneError(
                 f"{image.file} holds complex numbers, of which nobody says how they become power",
                 hint="name the product that it belongs to, or give its amplitude",
@@ -50,4 +52,4 @@ def delivered(image: ProductImage) -> Delivered:
             "nor a CRS",
             hint="put the .rpb or .rpc that was delivered with it beside it, under the same name",
         )
-    return Delivered(image.source, image.file, model, shape, image.gsd_m)
+    return Delivered(image.source, image.file, model, shape, dtypes, image.gsd_m)

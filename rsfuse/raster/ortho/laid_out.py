@@ -24,7 +24,7 @@ from rsfuse.raster.in_order import in_order
 from rsfuse.raster.native import NativeBands
 from rsfuse.raster.opening import open_source, quiet, reading
 from rsfuse.raster.ortho.delivered import Delivered
-from rsfuse.raster.ortho.treatment import Strip, Treatment
+from rsfuse.raster.ortho.treatment import Block, Strip, Treatment
 
 _STRIP_BYTES = 8 * 2**20  # of an image that are worked on together
 _LEAST_ROWS = 64  # more than any halo
@@ -44,19 +44,14 @@ class LaidOut:
     path: Path
     model: ImageModel
     shape: tuple[int, int]
-    block: tuple[int, int]
+    block: Block
 
 
-def layout_of(image: Delivered, treatment: Treatment, path: Path) -> LaidOut:
-    """What `lay_out` makes of an image.
-
-    Raises:
-        SceneError: if the image cannot be opened.
-    """
-    rows, columns = treatment.block
-    with open_source(image.source, image.name) as file:
-        shape = -(-file.height // rows), -(-file.width // columns)
-    return LaidOut(path, image.model.reduced(rows, columns), shape, treatment.block)
+def layout_of(image: Delivered, block: Block, path: Path) -> LaidOut:
+    """What `lay_out` makes of an image of which so many pixels become one."""
+    rows, columns = block
+    shape = -(-image.shape[0] // rows), -(-image.shape[1] // columns)
+    return LaidOut(path, image.model.reduced(rows, columns), shape, block)
 
 
 def lay_out(image: Delivered, treatment: Treatment, path: Path, progress: Callable[[int, int], None]) -> None:
@@ -74,7 +69,7 @@ def lay_out(image: Delivered, treatment: Treatment, path: Path, progress: Callab
         SceneError: if the image is truncated or damaged.
         OutputError: if the disk is full.
     """
-    height, width = layout_of(image, treatment, path).shape
+    height, width = layout_of(image, treatment.block, path).shape
     part = path.with_suffix(".part")
     delivered = _strips(image, treatment.block[0], progress)
     made = in_order(delivered, treatment.reduce)

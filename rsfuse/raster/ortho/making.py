@@ -181,11 +181,11 @@ class Making:
         for number, channel in enumerate(planned.channels):
             parts = []
             for part, image in enumerate(channel.images):
-                treatment = channel.treat(block_of(image, channel.looks, place))
-                laid = layout_of(image, treatment, raster.folder / f"laid-{number}-{part}.image.tif")
+                block = block_of(image, channel.looks, place)
+                laid = layout_of(image, block, raster.folder / f"laid-{number}-{part}.image.tif")
                 if not laid.path.exists():
                     with self.stages(f"reading {image.name}", "rows") as progress:
-                        lay_out(image, treatment, laid.path, progress)
+                        lay_out(image, channel.treat(block), laid.path, progress)
                 parts.append(laid)
             channels.append(Channel(tuple(parts), channel.finish, channel.beside))
         ground = Ground(place.grid, place.heights, self.settings.kernel)

@@ -11,12 +11,16 @@ import numpy as np
 from rsfuse.errors import SceneError
 from rsfuse.geometry.sharpening.methods import Method
 from rsfuse.raster.draft import Band
-from rsfuse.raster.opening import open_source
-from rsfuse.raster.ortho.delivered import delivered
+from rsfuse.raster.ortho.delivered import Delivered, delivered
 from rsfuse.raster.ortho.planned import Planned, PlannedChannel
 from rsfuse.raster.ortho.treatment import OpticalTreatment
 from rsfuse.raster.products.coefficients import read_coefficients, shipped_coefficients
-from rsfuse.raster.products.optical_calibration import OpticalCalibration, Quantity, optical_calibration
+from rsfuse.raster.products.optical_calibration import (
+    OpticalCalibration,
+    Quantity,
+    as_delivered,
+    optical_calibration,
+)
 from rsfuse.raster.products.product import OpticalFacts, Product, ProductImage
 from rsfuse.raster.products.sentinel2 import ReflectanceScale
 
@@ -61,9 +65,8 @@ def plan_optical(product: Product, role: Literal["ms", "pan"], quantity: str | N
         )
     calibration = _calibration(product, images[0], quantity, wish)
     sources = tuple(delivered(image) for image in images)
-
     names = tuple(Band(name, _UNITS[calibration.quantity]) for name in images[0].bands)
-    dtype = _dtype(images) if calibration.quantity == "dn" else "float32"
+    dtype = _dtype(sources[0]) if calibration.quantity == "dn" else "float32"
     return Planned(
         (PlannedChannel(sources, OpticalTreatment, calibration, names),),
         dtype,
@@ -79,7 +82,7 @@ _ROLES = {"ms": "multispectral", "pan": "panchromatic"}
 def _calibration(product: Product, image: ProductImage, asked: str | None, wish: OpticalWish) -> OpticalCalibration:
     facts, bands = product.facts, len(image.bands)
     quantity = asked or ("dn" if facts is None else "reflectance")
-    if not is_quantity(quantity):
+    if not _is_quantity(quantity):
         is_known = facts is not None
         raise SceneError(
             f"{product.path} is optical, {quantity} is of SAR scenes"
@@ -90,7 +93,7 @@ def _calibration(product: Product, image: ProductImage, asked: str | None, wish:
     if isinstance(facts, ReflectanceScale):
         return facts.giving(quantity)
     if quantity == "dn":
-        return OpticalCalibration("dn", (1.0,) * bands, (0.0,) * bands, "digital numbers as delivered")
+        return as_delivered(bands)
     if not isinstance(facts, OpticalFacts):
         raise SceneError(f"{product.path} says nothing of which {quantity} could be made", hint="ask for --as dn")
     if wish.sun_zenith_deg is not None:
@@ -99,13 +102,12 @@ def _calibration(product: Product, image: ProductImage, asked: str | None, wish:
     return optical_calibration(facts, "pan" if image.role == "pan" else "ms", bands, quantity, table)
 
 
-def is_quantity(name: str) -> TypeGuard[Quantity]:
+def _is_quantity(name: str) -> TypeGuard[Quantity]:
     """Whether it is one of an optical scene."""
     return name in get_args(Quantity)
 
 
-def _dtype(images: tuple[ProductImage, ...]) -> str:
+def _dtype(image: Delivered) -> str:
     """In which digital numbers are written."""
-    with open_source(images[0].source, images[0].file) as file:
-        kinds = set(file.dtypes)
+    kinds = set(image.dtypes)
     return kinds.pop() if len(kinds) == 1 and kinds <= set(_KEPT) else "float32"

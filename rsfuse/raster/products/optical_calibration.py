@@ -47,6 +47,11 @@ class OpticalCalibration:
         return measured
 
 
+def as_delivered(bands: int) -> OpticalCalibration:
+    """What leaves the digital numbers of so many bands as they are."""
+    return OpticalCalibration("dn", (1.0,) * bands, (0.0,) * bands, "digital numbers as delivered")
+
+
 def optical_calibration(
     facts: OpticalFacts, part: Part, bands: int, quantity: Quantity, table: Coefficients
 ) -> OpticalCalibration:
@@ -63,7 +68,7 @@ def optical_calibration(
         SceneError: if coefficients, irradiance or sun are not known, or the sun is too low.
     """
     if quantity == "dn":
-        return OpticalCalibration(quantity, (1.0,) * bands, (0.0,) * bands, "digital numbers as delivered")
+        return as_delivered(bands)
     found = table.find(facts, part, bands)
     if quantity == "radiance":
         return OpticalCalibration(quantity, found.gains, found.offsets, found.told, found.warnings)

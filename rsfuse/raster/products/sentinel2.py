@@ -13,7 +13,7 @@ from rsfuse.geometry.grid import Grid
 from rsfuse.raster.opening import open_raster
 from rsfuse.raster.products.jpeg2000 import check_whole
 from rsfuse.raster.products.metadata import as_number, first_of, number_of, text_of
-from rsfuse.raster.products.optical_calibration import OpticalCalibration, Quantity
+from rsfuse.raster.products.optical_calibration import OpticalCalibration, Quantity, as_delivered
 from rsfuse.raster.products.product import Product, ProductImage
 from rsfuse.raster.products.safe import read_first, scene_folder, scene_name
 from rsfuse.raster.vrt import show, vrt_on
@@ -98,8 +98,7 @@ class ReflectanceScale(OpticalCalibration):
             )
         if quantity == "reflectance":
             return self
-        ones, zeros = (1.0,) * len(self.scales), (0.0,) * len(self.scales)
-        return OpticalCalibration("dn", ones, zeros, "digital numbers as delivered")
+        return as_delivered(len(self.scales))
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class GrowingRaster:
         """
         if self._sealed:
             return
-        for left_over in self.folder.glob(f".{escape(self._path.name)}.*"):  # of a process that was killed while it sealed
+        for left_over in self.folder.glob(f".{escape(self._path.name)}.*"):  # of a process killed while it sealed
             shutil.rmtree(left_over)
         with Draft(self._path, self._grid, self._content, self.folder) as draft:
             for top, (pixels,) in self._parts.blocks():
